@@ -1,0 +1,1 @@
+"""mmst: self-training loops for language models."""
