@@ -1,0 +1,337 @@
+"""What a run is asked to do: one pydantic tree, which is one YAML file.
+
+Every field is documented by the text below it; unknown keys are errors that name the nearest valid one.
+This module imports nothing heavy, so that checking a configuration takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, without unknown keys, documented field by field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class ScratchConfig(Section):
+    """A Llama built and trained from nothing, for trying things out on a laptop."""
+
+    width: Count = 128
+    """Hidden size."""
+    layers: Count = 2
+    """Transformer blocks."""
+    heads: Count = 4
+    """Attention heads; must divide the width."""
+    context: Count = 512
+    """Longest sequence, in tokens."""
+    tie_embeddings: bool = False
+    """Share input and output embeddings. Untied is exact under vLLM's in-place weight change on CPU."""
+    numbers: Literal["whole", "digits"] = "whole"
+    """One token per number seen in the data, or one per digit."""
+    vocabulary: Count = 4000
+    """Most entries of the tokenizer, which is trained on the texts of the train and annotated problems."""
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> ScratchConfig:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+        return self
+
+
+class ModelConfig(Section):
+    """The base model: a local Hugging Face directory, a hub id, or nothing (from scratch)."""
+
+    path: str | None = None
+    """Directory or hub id; none trains a new model of the size under `scratch` in round 0."""
+    style: Literal["auto", "base", "chat", "tuned"] = "auto"
+    """How to ask it: examples in the prompt, its chat template, or question then instruction.
+    `auto` reads the checkpoint's mmst.json, else takes `chat` where there is a chat template, else `base`."""
+    scratch: ScratchConfig = ScratchConfig()
+
+
+class SplitConfig(Section):
+    """How to cut dev and test problems from `problems.train` when no file is given for them."""
+
+    dev: Share = 0.1
+    test: Share = 0.1
+
+
+class ProblemsConfig(Section):
+    """Which problems: train is what rounds solve, dev decides, test is only reported, annotated feeds round 0."""
+
+    train: str | None = None
+    """JSONL or Parquet file, or a `datasets` name or directory; none with `synthetic` generates all four sets."""
+    dev: str | None = None
+    """None cuts it from train by `split`."""
+    test: str | None = None
+    """None cuts it from train by `split`."""
+    annotated: str | None = None
+    """Problems whose views round 0 trains on; none takes the views of train."""
+    fields: dict[str, str] = {}
+    """Column of the data for each field of a problem, dots for nested ones: `{question: problem,
+    answer: solution.final, views.cot: rationale}`. Fields that are not named keep their own names."""
+    answer_from: str | None = None
+    """Regular expression whose group 1 is the answer inside the answer column (GSM8K: `#### (.+)`)."""
+    hub_split: str = "train"
+    """Split to read from a `datasets` source."""
+    limit: Count | None = None
+    """At most so many problems per set (the first ones), for trying out; none takes all."""
+    split: SplitConfig = SplitConfig()
+    overlap: Literal["remove", "refuse", "allow"] = "remove"
+    """What happens to train and annotated problems whose question is also a dev or test problem (and dev
+    problems that are test problems): taken out with a count, refused, or left."""
+    overlap_ngram: Count | None = None
+    """Besides equal questions, count a shared run of this many words as overlap (13 in ToRA, TinyGSM)."""
+
+
+class SamplingConfig(Section):
+    """How solutions are sampled."""
+
+    k: Count = 4
+    """Samples per problem and method in a round."""
+    temperature: Annotated[float, Field(ge=0)] = 0.8
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Count = 256
+    """Longest solution, in tokens."""
+
+
+class AgreementConfig(Section):
+    """When the methods' own answers are trusted as a label (self-consistency across methods)."""
+
+    methods: Count = 2
+    """The answer must be the plurality (ties lose) of at least this many methods."""
+    share: Share = 0.5
+    """Least share of all readable samples of the problem, over all methods, that must give the answer."""
+    raise_to: Share | None = None
+    """Share from the second round on (ScPO raises 0.5 to 0.7); none keeps `share`."""
+
+
+class FilterConfig(Section):
+    """Which solutions a round keeps."""
+
+    label: Literal["gold", "agreement", "gold_or_agreement"] = "gold"
+    """Trust reference answers, agreement between methods, or agreement where there is no reference answer."""
+    agreement: AgreementConfig = AgreementConfig()
+    cap: Count = 2
+    """At most so many native solutions per problem and method in the pool, over all rounds."""
+    balance: float | None = Field(default=None, gt=0)
+    """No method keeps more than this many times the rows of the method that kept fewest; none: no limit."""
+    check_calculations: bool = True
+    """Drop a rationale that states a false calculation even when its answer is right (RFT)."""
+
+
+class TranslateConfig(Section):
+    """Rewriting kept solutions into the other methods by the same model (MMST, section 3)."""
+
+    enabled: bool = True
+    per_problem: Count = 2
+    """At most so many kept solutions per problem and target method are translated."""
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    include_question: bool = True
+    """Show the question beside the solution. Tiny models translate better from the solution alone."""
+
+
+class LoraConfig(Section):
+    """Low-rank adapters instead of all weights; merged into the exported checkpoint."""
+
+    rank: Count = 16
+    alpha: Count = 32
+    dropout: Share = 0.0
+    target_modules: list[str] | Literal["all-linear"] = "all-linear"
+
+
+class ScheduleConfig(Section):
+    """One training stage: how long and how fast."""
+
+    steps: Count | None = None
+    """Optimizer steps; none computes them from `epochs`."""
+    epochs: Annotated[float, Field(gt=0)] = 3.0
+    """Passes over the rows where `steps` is none."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-5
+    warmup: Share = 0.03
+    """Share of the steps with a rising learning rate."""
+    decay: Share = 1.0
+    """Share of the steps (after warm-up) over which the rate falls along a cosine to `floor`; then it stays there."""
+    floor: Share = 0.02
+    """Lowest learning rate, as a share of the highest."""
+
+
+class TrainingConfig(Section):
+    """DeepSpeed under Ray Train."""
+
+    start: Literal["base", "previous"] = "base"
+    """Every round starts from the base model (STaR; for a model from scratch: the round-0 checkpoint), or
+    from the last promoted round."""
+    schedule: ScheduleConfig = ScheduleConfig()
+    batch: Count = 64
+    """Examples per optimizer step, over all workers."""
+    micro_batch_tokens: Count = 16384
+    """Most tokens (padding included) that a worker takes at once; larger batches accumulate gradients."""
+    max_length: Count = 1024
+    """Longest example in tokens; longer ones are left out and counted, never cut."""
+    zero_stage: Literal[0, 1, 2, 3] = 1
+    """DeepSpeed ZeRO stage."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    """Gradient norm limit."""
+    mixture: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """Share of the examples of each task (`cot`, `pot`, `pot->cot`, ...) relative to the others; a task that
+    is not named has weight 1. Empty: every row once per epoch."""
+    lora: LoraConfig | None = None
+    gradient_checkpointing: bool = False
+    checkpoint_every: Count = 500
+    """Steps between DeepSpeed checkpoints inside a stage (for going on after a crash)."""
+
+
+class TaskLimit(Section):
+    """How much of one task round 0 uses."""
+
+    limit: Annotated[int, Field(ge=0)] | None = None
+    """At most so many rows, drawn with the seed; none takes all."""
+
+
+class RoundZeroConfig(Section):
+    """Training on the views that came with the data, before the first round (MinT)."""
+
+    enabled: bool = True
+    tasks: dict[str, TaskLimit] = {}
+    """Which tasks: a method's name trains on its view, `pot->cot` on pairs of views as translations. Different
+    tasks take different problems where a limit is given and there are enough. Empty: every configured method."""
+    schedule: ScheduleConfig | None = None
+    """Own schedule; none uses `training.schedule`."""
+    mixture: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    """Own mixture; none uses `training.mixture`."""
+    flat_at: Share = 0.8
+    """Evaluate a checkpoint at this share of the steps too; round 0 is flat when every method's dev accuracy
+    there is within 3 points of the final one. 1 switches it off."""
+
+
+class RoundsConfig(Section):
+    """How many rounds, and when to stop."""
+
+    max: Annotated[int, Field(ge=0)] = 2
+    """Rounds after round 0."""
+    patience: Count = 1
+    """Stop after so many rounds in a row that were not promoted."""
+    problems: Count | None = None
+    """Problems that one round solves, drawn anew each round; none takes all of `problems.train`."""
+    generate: bool = True
+    """False trains on the round-0 data alone for as many steps: the control of an experiment."""
+
+
+class PromotionConfig(Section):
+    """When a new checkpoint takes over. Only dev problems are looked at."""
+
+    metric: Literal["vote", "mean", "best"] = "mean"
+    """What must get better: the vote, the mean over the methods, or the best method. Where dev has no
+    reference answers: the share of problems on which methods agree."""
+    tolerance: Share = 0.0
+    """Promote also when the metric falls by no more than this."""
+
+
+class EvaluationConfig(Section):
+    """What is measured after every round."""
+
+    max_tokens: Count | None = None
+    """Longest solution; none uses `sampling.max_tokens`."""
+    limit: Count | None = None
+    """At most so many dev and test problems each (the first ones); none takes all."""
+
+
+class EngineConfig(Section):
+    """vLLM in a Ray Serve deployment."""
+
+    replicas: Annotated[int, Field(ge=0)] | None = 1
+    """Fixed number of replicas; none autoscales between the two below."""
+    min_replicas: Annotated[int, Field(ge=0)] = 1
+    max_replicas: Count = 1
+    cpus: Annotated[float, Field(ge=0)] = 1.0
+    """Logical CPUs of one replica."""
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs of one replica; 0 runs vLLM's CPU build."""
+    tensor_parallel: Count = 1
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto` is float32 on CPU, the model's own on GPU."""
+    max_model_len: Count | None = None
+    """Longest prompt and solution together, in tokens; none reads it from the model."""
+    max_num_seqs: Count = 512
+    """Requests that one replica works on at once."""
+    kv_cache_bytes: Count | None = 2**28
+    """Memory for the KV cache on CPU, bytes; on GPUs `gpu_memory_utilization` counts."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    enforce_eager: bool = False
+    """Skip compilation and CUDA graphs (always on CPU)."""
+    max_retries: Annotated[int, Field(ge=0)] = 3
+    """How often a request that died with its replica is asked again."""
+    start_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds to wait for a replica to come up."""
+
+
+class ClusterConfig(Section):
+    """Where it runs."""
+
+    placement: Literal["shared", "split"] = "split"
+    """`split`: engine and trainer have devices of their own, the engine stays up and changes its checkpoint in
+    place. `shared`: they use the same devices in turn, the engine is started and taken down every round."""
+    address: str | None = None
+    """Ray address; none joins the cluster this process belongs to (RAY_ADDRESS, a submitted job), else starts
+    a private one that ends with the run."""
+    train_workers: Count = 1
+    train_cpus: Annotated[float, Field(gt=0)] = 1.0
+    """Logical CPUs of one train worker."""
+    train_threads: Count | None = None
+    """Threads of one train worker; none takes its logical CPUs, at least 1."""
+    train_gpus: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs of one train worker."""
+    judges: Count | None = None
+    """Judge actors (0 logical CPUs each); none takes one per core, at most 8."""
+    in_flight: Count = 512
+    """Problems × methods × samples that are being solved at the same time, per replica."""
+    resource_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds to wait for resources that the cluster doesn't have, before giving up."""
+
+
+class SandboxConfig(Section):
+    """Limits for model-written programs."""
+
+    cpu_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """CPU time of one program; this decides a time-out."""
+    wall_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """Wall time of one program, generous, for those that sleep."""
+    memory_bytes: Count = 2**30
+    output_bytes: Count = 64 * 1024
+    allow_weak: bool = False
+    """Run programs even where the kernel offers neither Landlock nor seccomp. Only on machines to throw away."""
+
+
+class Config(Section):
+    """A run."""
+
+    name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Names the run directory (`runs/<name>`) and the Serve application."""
+    seed: int = 0
+    """Every random choice derives from it."""
+    methods: Annotated[list[str], Field(min_length=1)] = ["cot", "pot"]
+    """Which methods solve: see `mmst/methods/`."""
+    problems: ProblemsConfig = ProblemsConfig()
+    model: ModelConfig = ModelConfig()
+    round0: RoundZeroConfig = RoundZeroConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    filter: FilterConfig = FilterConfig()
+    translate: TranslateConfig = TranslateConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    promotion: PromotionConfig = PromotionConfig()
+    engine: EngineConfig = EngineConfig()
+    cluster: ClusterConfig = ClusterConfig()
+    sandbox: SandboxConfig = SandboxConfig()

@@ -1,0 +1,1 @@
+"""Reading problems, making synthetic ones, views and splits."""
