@@ -25,7 +25,7 @@ def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
         yield from _parse(sys.stdin.buffer, "standard input")
         return
     try:
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     with file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +31,46 @@ class Model(Protocol):
     """A model being served."""
 
     async def complete(self, request: Request) -> Completion: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What judging gave: `ok` with an answer, or why there is none. Never an exception turned into "wrong".
+
+    Statuses: ok, no_answer, truncated, syntax_error, runtime_error, timeout, memory, output_limit, forbidden,
+    crashed. `answer` is as it was written or computed, `key` its canonical form: equal answers have equal keys.
+    """
+
+    status: str
+    answer: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """One text that a model produced for one problem by one method, with its verdict: a row of `solutions/`.
+
+    `origin_id` is the solution that it was translated from, none for a native one. `role` and `turn` tell apart
+    the requests of a method that talks to the model more than once.
+    """
+
+    solution_id: str
+    problem_id: str
+    round: int
+    method: str
+    sample: int
+    role: str = "solver"
+    turn: int = 0
+    origin_id: str | None = None
+    checkpoint: str
+    seed: int
+    prompt: str
+    text: str
+    finish_reason: str
+    tokens: int
+    status: str
+    answer: str | None
+    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
