@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from mmst.methods.asking import Asking
+    from mmst.problems.record import Problem
+    from mmst.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +87,96 @@ class Example:
     prompt: str
     completion: str
     task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange with the model on the way to a solution; the text of the last turn is the solution."""
+
+    request: Request
+    completion: Completion
+    role: str = "solver"
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How one solution is sampled. `seed(role, turn)` gives the seed of each request that it takes."""
+
+    seed: Callable[[str, int], int]
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+    def request(self, prompt: str, *, role: str = "solver", turn: int = 0, stop: tuple[str, ...] = ()) -> Request:
+        """The request for one turn."""
+        return Request(prompt, self.seed(role, turn), self.max_tokens, self.temperature, self.top_p, stop)
+
+
+Judge = Callable[[str, Completion], Awaitable[Verdict]]
+"""Judges what a method (by name) wrote; the work happens in a judge actor or in this process."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A worked example for the prompt of a model that was only pretrained."""
+
+    question: str
+    solution: str
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a method is asked for. The short ones are put after the question for a tuned model (MinT, section 3),
+    the long one explains the format to a model that has never seen it."""
+
+    solve: str
+    translate: str
+    explain: str
+    shots: tuple[Shot, ...] = field(default=())
+
+
+class Method(ABC):
+    """One way to write a solution and to get an answer out of it. One file, one class, registered in `methods`."""
+
+    name: ClassVar[str]
+    view: ClassVar[str]
+    """The annotation style of `Problem.views` that shows this method."""
+    wording: ClassVar[Wording]
+
+    async def solve(self, problem: Problem, asking: Asking, model: Model, judge: Judge, draw: Draw) -> list[Turn]:
+        """Write one solution. This default asks once; a method may take turns and look at verdicts between them."""
+        prompt = asking.to_solve(self, problem.question)
+        request = draw.request(prompt, stop=asking.stop)
+        return [Turn(request, await model.complete(request))]
+
+    def read(self, completion: Completion, sandbox: Sandbox) -> Verdict:
+        """Judge what was written; runs in a judge, may use the sandbox, never raises for what a model wrote."""
+        if completion.finish_reason == "length":
+            return Verdict("truncated")
+        if completion.finish_reason != "stop":
+            return Verdict("no_answer")
+        return self.answer(completion.text, sandbox)
+
+    @abstractmethod
+    def answer(self, text: str, sandbox: Sandbox) -> Verdict:
+        """The answer of a solution that was written to its end."""
+
+    def solution(self, text: str) -> str:
+        """The solution itself, without what a model may have put around it."""
+        return text.strip()
+
+    def from_view(self, view: Any, answer: str | None) -> str:
+        """A view of the data as this method's solution; `answer` is the reference, for views that don't state it."""
+        return str(view).strip()
+
+    def with_values(self, text: str) -> str:
+        """The solution as it is shown to be translated, with what it computed where that can be known."""
+        return text
+
+    @abstractmethod
+    def duplicate_key(self, text: str) -> str:
+        """Solutions of one problem with the same key are duplicates."""
+
+    def false_calculation(self, text: str) -> str | None:
+        """A calculation in the solution that does not hold, as written; none where there is none to check."""
+        return None

@@ -1,0 +1,28 @@
+"""The methods, by name. Adding one: a file with a class, and its line here (or `register` from elsewhere)."""
+
+from mmst.errors import InputError
+from mmst.methods.base import Method
+from mmst.methods.cot import ChainOfThought
+from mmst.methods.pot import ProgramOfThought
+
+METHODS: dict[str, Method] = {}
+
+
+def register(method: Method) -> Method:
+    """Make a method known by its name, also to `config.methods`."""
+    METHODS[method.name] = method
+    return method
+
+
+for _method in (ChainOfThought(), ProgramOfThought()):
+    register(_method)
+
+
+def methods_named(names: list[str]) -> list[Method]:
+    """The methods of these names, in this order. Raises InputError for a name that is not registered or given twice."""
+    for name in names:
+        if name not in METHODS:
+            raise InputError(f"methods: there is no method `{name}`; there are {', '.join(sorted(METHODS))}")
+    if len(set(names)) != len(names):
+        raise InputError(f"methods: named twice in {names}")
+    return [METHODS[name] for name in names]

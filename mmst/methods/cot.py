@@ -1,0 +1,59 @@
+"""Chain of thought: the solution in words, ending in the stated answer (Wei et al. 2022)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from mmst.answers import find_answer
+from mmst.answers.calculations import calculation_key, false_calculation
+from mmst.methods.base import Method, Shot, Verdict, Wording
+
+if TYPE_CHECKING:
+    from mmst.sandbox import Sandbox
+
+_STATED = re.compile(r"\banswer is\b|####|\\boxed", re.IGNORECASE)
+
+
+class ChainOfThought(Method):
+    """Words. The answer is the last one stated."""
+
+    name = "cot"
+    view = "cot"
+    wording = Wording(
+        solve="Solve it in words.",
+        translate="Rewrite it in words.",
+        explain='Write out the calculation of each step, and end with a line "The answer is ...".',
+        shots=(
+            Shot(
+                "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
+                "The boxes hold 3 * 12 = 36 pencils.\nMia keeps 36 - 5 = 31 pencils.\nThe answer is 31.",
+            ),
+            Shot(
+                "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
+                "A child pays 8 / 2 = 4 dollars.\nThe adults pay 2 * 8 = 16 dollars.\n"
+                "The children pay 3 * 4 = 12 dollars.\nTogether they pay 16 + 12 = 28 dollars.\nThe answer is 28.",
+            ),
+        ),
+    )
+
+    def answer(self, text: str, sandbox: Sandbox) -> Verdict:
+        found = find_answer(text)
+        if found is None:
+            return Verdict("no_answer")
+        return Verdict("ok", found.answer.text, found.answer.key)
+
+    def from_view(self, view: Any, answer: str | None) -> str:
+        """Rationales of data sets often don't state the answer; then the sentence that does is added."""
+        text = str(view).strip()
+        if answer is None or _STATED.search(text):
+            return text
+        return f"{text}\nThe answer is {answer}."
+
+    def duplicate_key(self, text: str) -> str:
+        """The ordered calculations (RFT); the words themselves where there are none."""
+        return "\n".join(calculation_key(text)) or " ".join(text.casefold().split())
+
+    def false_calculation(self, text: str) -> str | None:
+        found = false_calculation(text)
+        return None if found is None else text[found.start : found.end]

@@ -1,0 +1,1 @@
+"""The run directory: atomic stages with manifests, tables, seeds, figures."""

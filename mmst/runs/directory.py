@@ -1,0 +1,145 @@
+"""The run directory: rounds, stages, and the manifest that is a stage's commit.
+
+A stage counts as done when `round-<rrr>/stages/<stage>.json` stands. Everything it wrote is listed there with row
+counts and checksums; what no manifest names does not count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmst.errors import InputError
+from mmst.runs.files import append_line, checksum, write_json
+
+STAGES = ("generate", "filter", "translate", "train", "evaluate", "promote")
+
+
+@dataclass
+class Commit:
+    """What a stage that is going on will put into its manifest."""
+
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Add the time that the block takes to `seconds[what]`."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[what] = round(self.seconds.get(what, 0.0) + time.monotonic() - start, 3)
+
+
+@dataclass(frozen=True)
+class RoundDirectory:
+    """`round-<rrr>/` of a run."""
+
+    root: Path
+    number: int
+    metrics: Path
+
+    @property
+    def solutions(self) -> Path:
+        return self.root / "solutions"
+
+    @property
+    def fates(self) -> Path:
+        return self.root / "fates.parquet"
+
+    @property
+    def translations(self) -> Path:
+        return self.root / "translations"
+
+    @property
+    def pool(self) -> Path:
+        return self.root / "pool.parquet"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.root / "checkpoints" / "solver"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.root / "evaluation"
+
+    def manifest(self, stage: str) -> dict[str, Any] | None:
+        """The manifest of a finished stage, none where it isn't finished. Raises InputError for one that is broken."""
+        path = self.root / "stages" / f"{stage}.json"
+        try:
+            manifest = json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise InputError(f"{path}: is not a manifest ({error}); remove it to do the stage again") from error
+        if not isinstance(manifest, dict) or manifest.get("stage") != stage or manifest.get("round") != self.number:
+            raise InputError(f"{path}: is not the manifest of stage {stage} of round {self.number}")
+        return manifest
+
+    def done(self, stage: str) -> bool:
+        """Whether the stage is finished."""
+        return self.manifest(stage) is not None
+
+    def figures(self, stage: str) -> dict[str, Any]:
+        """The figures of a finished stage; empty where it isn't finished."""
+        return (self.manifest(stage) or {}).get("figures", {})
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[Commit]:
+        """Do a stage: the manifest is written when the block ends well."""
+        commit, start = Commit(), time.monotonic()
+        yield commit
+        seconds = round(time.monotonic() - start, 3)
+        manifest = {
+            "stage": name,
+            "round": self.number,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "seconds": seconds,
+            "parts": commit.parts,
+            "figures": commit.figures,
+            "spent": commit.seconds,
+        }
+        write_json(self.root / "stages" / f"{name}.json", manifest)
+        spent = {"seconds": seconds, "spent": commit.seconds}
+        append_line(self.metrics, {"round": self.number, "stage": name, **spent, **commit.figures})
+
+    def part(self, path: Path, rows: int | None = None) -> dict[str, Any]:
+        """The entry of a file or directory in a manifest."""
+        entry: dict[str, Any] = {"path": str(path.relative_to(self.root)), "checksum": checksum(path)}
+        return entry if rows is None else {**entry, "rows": rows}
+
+    def part_paths(self, stage: str) -> list[Path]:
+        """The files that a finished stage committed, in order."""
+        manifest = self.manifest(stage)
+        return [self.root / part["path"] for part in manifest["parts"]] if manifest else []
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """`runs/<name>/`."""
+
+    root: Path
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def problems(self) -> Path:
+        return self.root / "problems"
+
+    def round(self, number: int) -> RoundDirectory:
+        """The directory of a round, whether it exists or not."""
+        return RoundDirectory(self.root / f"round-{number:03d}", number, self.metrics)
+
+    def rounds(self) -> list[RoundDirectory]:
+        """The rounds that have begun."""
+        found = sorted(int(p.name.removeprefix("round-")) for p in self.root.glob("round-[0-9][0-9][0-9]"))
+        return [self.round(number) for number in found]
