@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mmst.problems.synthetic.spec import SyntheticSpec
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -67,13 +69,15 @@ class ProblemsConfig(Section):
     """Which problems: train is what rounds solve, dev decides, test is only reported, annotated feeds round 0."""
 
     train: str | None = None
-    """JSONL or Parquet file, or a `datasets` name or directory; none with `synthetic` generates all four sets."""
+    """JSONL or Parquet file, or a `datasets` name or directory; none takes the synthetic problems below."""
     dev: str | None = None
     """None cuts it from train by `split`."""
     test: str | None = None
     """None cuts it from train by `split`."""
     annotated: str | None = None
     """Problems whose views round 0 trains on; none takes the views of train."""
+    synthetic: SyntheticSpec | None = None
+    """Makes all four sets where no file is given for train."""
     fields: dict[str, str] = {}
     """Column of the data for each field of a problem, dots for nested ones: `{question: problem,
     answer: solution.final, views.cot: rationale}`. Fields that are not named keep their own names."""
@@ -96,6 +100,9 @@ class SamplingConfig(Section):
 
     k: Count = 4
     """Samples per problem and method in a round."""
+    per_problem: Count | None = None
+    """Samples per problem in all, dealt out evenly over the methods; instead of `k`. Runs with different methods
+    then cost the same."""
     temperature: Annotated[float, Field(ge=0)] = 0.8
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count = 256
@@ -136,6 +143,8 @@ class TranslateConfig(Section):
     temperature: Annotated[float, Field(ge=0)] = 0.0
     include_question: bool = True
     """Show the question beside the solution. Tiny models translate better from the solution alone."""
+    train_pairs: bool = True
+    """Train on kept translations as translations too (`pot->cot`), so that the skill isn't lost."""
 
 
 class LoraConfig(Section):
@@ -322,7 +331,7 @@ class Config(Section):
     """Every random choice derives from it."""
     methods: Annotated[list[str], Field(min_length=1)] = ["cot", "pot"]
     """Which methods solve: see `mmst/methods/`."""
-    problems: ProblemsConfig = ProblemsConfig()
+    problems: ProblemsConfig
     model: ModelConfig = ModelConfig()
     round0: RoundZeroConfig = RoundZeroConfig()
     rounds: RoundsConfig = RoundsConfig()
@@ -335,3 +344,22 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     cluster: ClusterConfig = ClusterConfig()
     sandbox: SandboxConfig = SandboxConfig()
+
+    @property
+    def samples(self) -> dict[str, int]:
+        """Samples per problem of each method in a round."""
+        if self.sampling.per_problem is None:
+            return dict.fromkeys(self.methods, self.sampling.k)
+        each, left = divmod(self.sampling.per_problem, len(self.methods))
+        return {method: each + (number < left) for number, method in enumerate(self.methods)}
+
+    @model_validator(mode="after")
+    def _possible(self) -> Config:
+        if self.problems.train is None and self.problems.synthetic is None:
+            raise ValueError("problems.train names no file and there is no problems.synthetic")
+        if self.filter.label != "gold" and len(self.methods) < self.filter.agreement.methods:
+            raise ValueError(
+                f"filter.agreement.methods is {self.filter.agreement.methods}, but there are only "
+                f"{len(self.methods)} methods to agree"
+            )
+        return self

@@ -1,0 +1,103 @@
+"""From a YAML file and `--set key=value` to a checked configuration, with errors that help."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from mmst.config import Config
+from mmst.errors import InputError
+
+
+def load_config(path: str | Path, settings: Iterable[str] = ()) -> Config:
+    """Read a configuration. Settings are `dotted.key=YAML value` and win over the file.
+
+    Raises InputError that names the file and the field, and for an unknown key the nearest valid one.
+    """
+    try:
+        text = Path(path).read_text()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        tree = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(tree, dict):
+        raise InputError(f"{path}: expected keys and values, found {type(tree).__name__}")
+    return build_config(with_settings(tree, settings), str(path))
+
+
+def with_settings(tree: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """A copy of the tree with `dotted.key=value` applied."""
+    result = _copy(tree)
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not sign or not key:
+            raise InputError(f"--set {setting}: expected key=value, such as rounds.max=3")
+        *parents, leaf = key.strip().split(".")
+        node = result
+        for name in parents:
+            node = node.setdefault(name, {})
+            if not isinstance(node, dict):
+                raise InputError(f"--set {setting}: `{name}` is a value, not a section")
+        try:
+            node[leaf] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {setting}: the value is not valid YAML ({error})") from error
+    return result
+
+
+def build_config(tree: Mapping[str, Any], source: str = "configuration") -> Config:
+    """Check a tree of plain values. Raises InputError with every fault on its own line."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{source}: {_explain(fault)}" for fault in error.errors())) from error
+
+
+def dump_config(config: Config) -> str:
+    """The whole configuration, defaults included, as YAML."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Dotted keys whose values differ, with both values."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in [*old, *(k for k in new if k not in old)]:
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found |= differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found[f"{prefix}{key}"] = (before, after)
+    return found
+
+
+def _explain(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        *parents, unknown = fault["loc"]
+        near = difflib.get_close_matches(str(unknown), keys := _keys_at(parents), n=1, cutoff=0.4)
+        meant = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(keys)}"
+        return f"`{where}` is not a known key; {meant}"
+    given = "" if fault["type"] in ("missing", "value_error") else f", found {fault['input']!r}"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"`{where}`: {message}{given}" if where else f"{message}{given}"
+
+
+def _keys_at(path: Sequence[Any]) -> list[str]:
+    """The field names of the section at a path of keys."""
+    section: type[BaseModel] = Config
+    for name in path:
+        field = section.model_fields.get(str(name))
+        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        section = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), section)
+    return list(section.model_fields)
+
+
+def _copy(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in tree.items()}

@@ -1,0 +1,95 @@
+"""Saying how far long work has come: bars on a terminal, plain lines elsewhere (a pipe, a job's log)."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_EVERY = 30.0
+
+
+class Bar:
+    """One piece of work that is going on."""
+
+    def __init__(self, name: str, total: int, unit: str) -> None:
+        self.name, self.total, self.unit = name, total, unit
+        self.count, self.tokens = 0, 0
+        self.began = time.monotonic()
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """So many more are done."""
+        self.count += count
+        self.tokens += tokens
+
+    @property
+    def rates(self) -> str:
+        """What is done per second."""
+        elapsed = max(time.monotonic() - self.began, 1e-6)
+        parts = [f"{self.count / elapsed:,.0f} {self.unit}/s"]
+        if self.tokens:
+            parts.append(f"{self.tokens / elapsed:,.0f} tokens/s")
+        return ", ".join(parts)
+
+
+class Reporter:
+    """Lines and bars on one console."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+
+    def line(self, text: str) -> None:
+        """Say one thing; on a terminal it stands above the bars."""
+        self.console.print(escape(text), highlight=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def bar(self, name: str, total: int, unit: str) -> Iterator[Bar]:
+        """Follow work of `total` pieces while the block runs."""
+        bar = (
+            _LiveBar(self.console, name, total, unit) if self.console.is_terminal else _LineBar(self, name, total, unit)
+        )
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+
+class _LiveBar(Bar):
+    def __init__(self, console: Console, name: str, total: int, unit: str) -> None:
+        super().__init__(name, total, unit)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rates]}"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._task = self._progress.add_task(escape(name), total=total, rates="")
+        self._progress.start()
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        super().advance(count, tokens)
+        self._progress.update(self._task, advance=count, rates=self.rates)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+class _LineBar(Bar):
+    def __init__(self, reporter: Reporter, name: str, total: int, unit: str) -> None:
+        super().__init__(name, total, unit)
+        self._reporter, self._said = reporter, self.began
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        super().advance(count, tokens)
+        if time.monotonic() - self._said >= _EVERY:
+            self._said = time.monotonic()
+            self._reporter.line(f"  {self.name}: {self.count:,} of {self.total:,} ({self.rates})")
+
+    def close(self) -> None:
+        """Nothing stays open; the stage says what it did."""
