@@ -26,6 +26,9 @@ class Bar:
         self.count += count
         self.tokens += tokens
 
+    def close(self) -> None:
+        """Take the bar down; the stage itself says what it did."""
+
     @property
     def rates(self) -> str:
         """What is done per second."""
@@ -90,6 +93,3 @@ class _LineBar(Bar):
         if time.monotonic() - self._said >= _EVERY:
             self._said = time.monotonic()
             self._reporter.line(f"  {self.name}: {self.count:,} of {self.total:,} ({self.rates})")
-
-    def close(self) -> None:
-        """Nothing stays open; the stage says what it did."""

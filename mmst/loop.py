@@ -1,0 +1,98 @@
+"""The whole algorithm (MMST, Upadhyay & Ginsberg 2023, as in the design): read this page to know what mmst does.
+
+    round 0   train on the views that came with the data, or start from a model that already can
+    round r   generate   every train problem, by every method, several times, with the current model
+              filter     label each problem; keep what agrees with the label, once
+              translate  rewrite what one method got right into the others, with the same model
+              train      on views and everything kept so far
+              evaluate   every method, and votes of them, on dev and test problems
+              promote    or keep the older model; stop when rounds no longer help
+
+Every stage reads files and writes files, and is done when its manifest stands. Resuming is nothing else than doing
+the first stage that has no manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mmst.config import Config
+from mmst.errors import InputError
+from mmst.methods import methods_named
+from mmst.problems.sets import read_sets
+from mmst.progress import Reporter
+from mmst.runs.directory import RoundDirectory
+from mmst.runs.ending import stop_reason
+from mmst.runs.opening import check_resumable, opened
+from mmst.runs.status import round_line, write_rounds
+from mmst.stages import evaluate, filter_, generate, promote, train, translate
+from mmst.stages.job import Job
+from mmst.stages.prepare import prepare
+from mmst.stages.services import Services
+
+Stage = Callable[[Job, RoundDirectory], None]
+
+
+def self_train(config: Config, root: Path, report: Reporter) -> str:
+    """Run the loop in a run directory, or go on with it, until it ends; returns why it ended.
+
+    Raises InputError for what the user gave: problems, model, a directory that holds something else, and a filter
+    that kept nothing.
+    """
+    methods = methods_named(config.methods)
+    sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
+    with opened(root, config) as run:
+        problems = prepare(run, config, sets, report)
+        rounds = config.rounds
+        if reason := stop_reason(run, rounds.max, rounds.patience):
+            return f"nothing to do: {reason}"
+        with Services(config, methods, report) as services:
+            job = Job(config, run, problems, methods, services, report)
+            number = 0
+            while not (reason := stop_reason(run, rounds.max, rounds.patience)):
+                if run.round(number).done("promote"):
+                    number += 1
+                    continue
+                do_round(job, run.round(number))
+            return reason
+
+
+def do_round(job: Job, round_: RoundDirectory) -> None:
+    """Do the stages of a round that are not done yet."""
+    for stage in stages_of(job.config, round_.number):
+        name = stage.__name__.rstrip("_")
+        if not round_.done(name):
+            job.report.line(f"round {round_.number}: {name}")
+            stage(job, round_)
+            write_rounds(job.run)
+        if name == "filter":
+            refuse_nothing(round_)
+    job.report.line(round_line(round_))
+
+
+def stages_of(config: Config, number: int) -> list[Stage]:
+    """What a round consists of."""
+    if number == 0:
+        return [train, evaluate, promote] if trains_first(config) else [evaluate, promote]
+    if not config.rounds.generate:
+        return [train, evaluate, promote]
+    if not config.translate.enabled or len(config.methods) == 1:
+        return [generate, filter_, train, evaluate, promote]
+    return [generate, filter_, translate, train, evaluate, promote]
+
+
+def trains_first(config: Config) -> bool:
+    """Whether round 0 trains: on views, or because a model from scratch knows nothing yet."""
+    return config.round0.enabled or config.model.path is None
+
+
+def refuse_nothing(round_: RoundDirectory) -> None:
+    """A round that kept nothing has nothing to teach: say why, and stop."""
+    figures = round_.figures("filter")
+    if figures["kept"] == 0:
+        why = ", ".join(f"{count} {reason}" for reason, count in figures["reasons"].items())
+        raise InputError(
+            f"round {round_.number} kept nothing of {figures['solutions']} solutions ({why}). Look at "
+            f"{round_.fates}; a model that solves no problem, a wrong answer field or a too strict `filter` are usual."
+        )

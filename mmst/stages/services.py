@@ -1,0 +1,116 @@
+"""What the stages of a run share while it goes on: Ray, the engine, the judges, one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mmst.config import Config
+from mmst.judging import JudgePool
+from mmst.methods.base import Method
+from mmst.progress import Reporter
+
+if TYPE_CHECKING:
+    from mmst.engine import Engine
+
+T = TypeVar("T")
+
+
+class Services:
+    """Started when they are first needed, taken down at the end of the `with` block, however it ends."""
+
+    def __init__(self, config: Config, methods: list[Method], report: Reporter) -> None:
+        self.config, self.methods, self.report = config, methods, report
+        self._loop = asyncio.Runner()
+        self._engine: Engine | None = None
+        self._loaded: Path | str | None = None
+        self._judges: JudgePool | None = None
+        self._counted: dict[str, int] = {}
+        self._exit = contextlib.ExitStack()
+
+    def __enter__(self) -> Services:
+        self._exit.enter_context(self._loop)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            if self._judges is not None:
+                self.wait(self._judges.close())
+            self.release_engine()
+        finally:
+            self._exit.close()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end on the event loop that all services share."""
+        return self._loop.run(work)
+
+    def cluster(self) -> None:
+        """Join the Ray cluster that the configuration or the environment names, else start one of our own."""
+        import ray
+
+        if not ray.is_initialized():
+            self._exit.enter_context(ray_session(self.config.cluster.address))
+
+    def engine(self, checkpoint: Path | str) -> Engine:
+        """The engine, holding this checkpoint."""
+        from mmst.engine import Engine
+
+        self.cluster()
+        if self._engine is None:
+            self._engine = Engine.start(f"mmst-{self.config.name}", self.config.engine, checkpoint)
+        elif self._loaded != checkpoint:
+            self._engine.load(checkpoint)
+        self._loaded = checkpoint
+        return self._engine
+
+    def release_engine(self) -> None:
+        """Take the engine down and give its devices back."""
+        if self._engine is not None:
+            self._engine.stop()
+            self._engine = self._loaded = None
+
+    def make_room_for_training(self) -> None:
+        """Where engine and trainer share their devices, the engine goes."""
+        if self.config.cluster.placement == "shared":
+            self.release_engine()
+
+    def judges(self) -> JudgePool:
+        """The judges."""
+        self.cluster()
+        if self._judges is None:
+            size = self.config.cluster.judges or min(os.cpu_count() or 1, 8)
+            self._judges = JudgePool(self.methods, self.config.sandbox, size, self.config.name)
+        return self._judges
+
+    def sandbox_counts(self) -> dict[str, int]:
+        """Programs by path through the sandbox since the last call."""
+        if self._judges is None:
+            return {}
+        now = self.wait(self._judges.counts())
+        since = {name: count - self._counted.get(name, 0) for name, count in now.items()}
+        self._counted = now
+        return since
+
+
+@contextlib.contextmanager
+def ray_session(address: str | None) -> Iterator[None]:
+    """A connection to a cluster that is there, or a private Ray that ends with the block."""
+    import ray
+
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    there = address or os.environ.get("RAY_ADDRESS")
+    ray.init(
+        address=there or "local",
+        include_dashboard=None if there else False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        configure_logging=True,
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()

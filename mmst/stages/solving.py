@@ -1,0 +1,104 @@
+"""Asking for solutions and having them judged as they arrive, many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mmst.methods.asking import Asking
+from mmst.methods.base import Completion, Draw, Method, Model, Request, Solution, Verdict
+from mmst.problems.record import Problem
+from mmst.runs.seeds import seed_of
+
+
+@dataclass(frozen=True)
+class Solver:
+    """One checkpoint at work on problems.
+
+    `checkpoint` names it in the rows, `seed` is the run's, `slots` bounds how many solutions are under way.
+    """
+
+    asking: Asking
+    model: Model
+    judge: Callable[[str, Completion], Awaitable[Verdict]]
+    checkpoint: str
+    seed: int
+    slots: asyncio.Semaphore
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+    async def solve(self, problem: Problem, method: Method, sample: int, round_: int, purpose: str) -> list[Solution]:
+        """One solution of one problem by one method: a row per turn, the last one with the verdict."""
+
+        def seed(role: str, turn: int) -> int:
+            return seed_of(self.seed, round_, problem.id, method.name, sample, role, turn, purpose, "")
+
+        async with self.slots:
+            draw = Draw(seed, self.max_tokens, self.temperature, self.top_p)
+            turns = await method.solve(problem, self.asking, self.model, self.judge, draw)
+            verdict = await self.judge(method.name, turns[-1].completion)
+        prefix = f"{purpose}-{round_}/{problem.id}/{method.name}/{sample}"
+        rows = []
+        for number, turn in enumerate(turns):
+            last = number == len(turns) - 1
+            given = verdict if last else Verdict("turn")
+            rows.append(
+                self._row(
+                    prefix if last else f"{prefix}/{number}",
+                    turn.request,
+                    turn.completion,
+                    given,
+                    problem_id=problem.id,
+                    round=round_,
+                    method=method.name,
+                    sample=sample,
+                    role=turn.role,
+                    turn=number,
+                )
+            )
+        return rows
+
+    async def translate(
+        self, origin: Solution, source: Method, target: Method, question: str | None, round_: int
+    ) -> Solution:
+        """A solution rewritten into another method, judged."""
+        seed = seed_of(
+            self.seed, round_, origin.problem_id, target.name, origin.sample, "translator", 0, "translate",
+            origin.solution_id,
+        )  # fmt: skip
+        prompt = self.asking.to_translate(source, origin.text, target, question)
+        request = Request(prompt, seed, self.max_tokens, self.temperature, self.top_p, self.asking.stop)
+        async with self.slots:
+            completion = await self.model.complete(request)
+            verdict = await self.judge(target.name, completion)
+        return self._row(
+            f"{origin.solution_id}>{target.name}",
+            request,
+            completion,
+            verdict,
+            problem_id=origin.problem_id,
+            round=round_,
+            method=target.name,
+            sample=origin.sample,
+            role="translator",
+            origin_id=origin.solution_id,
+        )
+
+    def _row(
+        self, solution_id: str, request: Request, completion: Completion, verdict: Verdict, **where: str | int | None
+    ) -> Solution:
+        return Solution(
+            solution_id=solution_id,
+            checkpoint=self.checkpoint,
+            seed=request.seed,
+            prompt=request.prompt,
+            text=completion.text,
+            finish_reason=completion.finish_reason,
+            tokens=completion.tokens,
+            status=verdict.status,
+            answer=verdict.answer,
+            key=verdict.key,
+            **where,  # type: ignore[arg-type]
+        )

@@ -1,0 +1,119 @@
+"""Train: on the views that came with the data and on the pool of all rounds so far."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmst.config import TaskLimit
+from mmst.methods import METHODS
+from mmst.methods.asking import CARD, Asking, asking_for
+from mmst.runs.directory import RoundDirectory
+from mmst.runs.files import append_line, checksum, write_json
+from mmst.runs.seeds import seed_of
+from mmst.runs.tables import read_table, write_table
+from mmst.stages.filter import read_kept
+from mmst.stages.job import Job
+from mmst.stages.rows import TrainingRow, pool_rows, view_rows
+
+SNAPSHOT = "solver-early"
+
+
+def train(job: Job, round_: RoundDirectory) -> None:
+    """Write `pool.parquet` and `checkpoints/solver/`; round 0 also `checkpoints/solver-early/` to see if it is flat."""
+    from mmst.training import train as fit
+
+    settings, zero = job.config.training, round_.number == 0
+    schedule = (zero and job.config.round0.schedule) or settings.schedule
+    mixture = job.config.round0.mixture if zero and job.config.round0.mixture is not None else settings.mixture
+    flat_at = job.config.round0.flat_at if zero and job.config.round0.flat_at < 1 else None
+    with round_.stage("train") as commit:
+        with commit.timed("rows"):
+            start = _start(job, round_)
+            asking = _trained_asking(job, start)
+            rows = write_table(round_.pool, TrainingRow, _rows(job, round_, asking))
+            counts = Counter(f"{row.task} {row.source}" for row in read_table(round_.pool, TrainingRow))
+        if start is None:
+            with commit.timed("model"):
+                start = _from_scratch(job, round_)
+        job.services.make_room_for_training()
+        job.services.cluster()
+        with commit.timed("train"), job.report.bar("training", schedule.steps or 0, "steps") as bar:
+            result = fit(
+                rows=round_.pool,
+                start=start,
+                output=round_.checkpoint,
+                training=settings,
+                schedule=schedule,
+                mixture=mixture,
+                cluster=job.config.cluster,
+                seed=seed_of(job.config.seed, round_.number, "train"),
+                storage=round_.root / "training",
+                name=f"{job.config.name}-round-{round_.number:03d}",
+                snapshot_at=flat_at,
+                snapshot=round_.root / "checkpoints" / SNAPSHOT if flat_at else None,
+                on_step=lambda step: bar.advance(1),
+            )
+        _write_card(job, round_, asking)
+        commit.parts = [round_.part(round_.pool, rows), round_.part(round_.checkpoint)]
+        if flat_at:
+            commit.parts.append(round_.part(round_.root / "checkpoints" / SNAPSHOT))
+        commit.figures = {"rows": dict(sorted(counts.items())), **result.figures()}
+        for point in result.losses:
+            append_line(job.run.metrics, {"round": round_.number, "stage": "train", **point})
+
+
+def _start(job: Job, round_: RoundDirectory) -> str | Path | None:
+    """What training starts from; none for a model that is yet to be made."""
+    path = job.config.model.path
+    if round_.number and job.config.training.start == "previous":
+        return job.current_checkpoint(round_.number - 1)
+    if path is None:
+        return job.run.round(0).checkpoint if round_.number else None
+    return path
+
+
+def _trained_asking(job: Job, start: str | Path | None) -> Asking:
+    """How the new checkpoint will be asked: by its chat template where its base has one, else question, instruction."""
+    if start is None:
+        return Asking("tuned")
+    asking = asking_for(start, job.config.model.style)
+    return asking if asking.style != "base" else Asking("tuned")
+
+
+def _rows(job: Job, round_: RoundDirectory, asking: Asking) -> Iterator[TrainingRow]:
+    config, show = job.config, job.config.translate.include_question
+    if config.round0.enabled:
+        tasks = config.round0.tasks or {method.name: TaskLimit() for method in job.methods}
+        yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show)
+    questions = {problem.id: problem.question for problem in job.problems["train"]}
+    for number in range(1, round_.number + 1 if config.rounds.generate else 1):
+        earlier = job.run.round(number)
+        natives, translations = read_kept(earlier, "filter"), read_kept(earlier, "translate")
+        yield from pool_rows(natives, translations, questions, asking, config.translate.train_pairs, show)
+
+
+def _from_scratch(job: Job, round_: RoundDirectory) -> Path:
+    """A new model and a tokenizer that knows the train and annotated problems and what round 0 trains on."""
+    from mmst.training.scratch import build_model, build_tokenizer, save_checkpoint
+
+    target = round_.root / "checkpoints" / "initial"
+    if target.exists():
+        shutil.rmtree(target)
+    questions = [p.question for name in ("train", "annotated") for p in job.problems[name]]
+    shown = [text for row in read_table(round_.pool, TrainingRow) for text in (row.prompt, row.completion)]
+    tokenizer = build_tokenizer([*questions, *shown], job.config.model.scratch)
+    model = build_model(tokenizer, job.config.model.scratch, seed_of(job.config.seed, "model"))
+    save_checkpoint(model, tokenizer, target)
+    return target
+
+
+def _write_card(job: Job, round_: RoundDirectory, asking: Asking) -> None:
+    methods = [METHODS[name] for name in sorted(METHODS)]
+    for checkpoint in (round_.checkpoint, round_.root / "checkpoints" / SNAPSHOT):
+        if checkpoint.is_dir():
+            tokenizer = checksum(checkpoint / "tokenizer.json") if (checkpoint / "tokenizer.json").exists() else None
+            card = asking.card(methods, tokenizer=tokenizer, run=job.config.name, round=round_.number)
+            write_json(checkpoint / CARD, {**card, "methods": job.config.methods})
