@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ app.add_typer(problems_app, name="problems")
 In = Annotated[str, typer.Option("--in", help="JSON lines file, - for standard input.")]
 Out = Annotated[str, typer.Option("--out", help="JSON lines file, - for standard output.")]
 Settings = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a field of the configuration, such as rounds.max=3."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -36,7 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 @app.command()
 def run(
     config: Annotated[Path, typer.Argument(help="YAML file, such as configs/tiny.yaml.")],
-    run_dir: Annotated[Optional[Path], typer.Option(help="Where it goes; default runs/<name>.")] = None,  # noqa: UP045
+    run_dir: Annotated[Path | None, typer.Option(help="Where it goes; default runs/<name>.")] = None,
     set_: Settings = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the resolved configuration and what it needs; do nothing.")
@@ -110,11 +110,11 @@ def compare(
 def execute(
     in_: In = "-",
     out: Out = "-",
-    method: Annotated[Optional[str], typer.Option(help="Method of all rows, instead of a column.")] = None,  # noqa: UP045
+    method: Annotated[str | None, typer.Option(help="Method of all rows, instead of a column.")] = None,
     text_field: Annotated[str, typer.Option(help="Column of the program.")] = "text",
     cpu_seconds: Annotated[float, typer.Option(help="CPU time of one program.")] = 5.0,
     wall_seconds: Annotated[float, typer.Option(help="Wall time of one program.")] = 15.0,
-    workers: Annotated[Optional[int], typer.Option(help="Programs at once; default one per core.")] = None,  # noqa: UP045
+    workers: Annotated[int | None, typer.Option(help="Programs at once; default one per core.")] = None,
     allow_weak: Annotated[bool, typer.Option(help="Run even where the kernel offers no protection.")] = False,
 ) -> None:
     """Run model-written programs in the sandbox: rows gain {status, answer, stdout, stderr, seconds}.
@@ -172,7 +172,7 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="A checkpoint: a Hugging Face directory or a hub id.")],
     problems: Annotated[str, typer.Option(help="Problems: JSONL, Parquet or a datasets name.")],
     methods: Annotated[str, typer.Option(help="Methods, separated by commas; default: those of its mmst.json.")] = "",
-    out: Annotated[Optional[Path], typer.Option(help="Write every answer to this Parquet file.")] = None,  # noqa: UP045
+    out: Annotated[Path | None, typer.Option(help="Write every answer to this Parquet file.")] = None,
     set_: Settings = None,
     json_: Json = False,
 ) -> None:
@@ -196,9 +196,7 @@ def evaluate(
 @app.command()
 def experiment(
     file: Annotated[Path, typer.Argument(help="YAML file with a base configuration, arms and seeds.")],
-    out_dir: Annotated[
-        Optional[Path], typer.Option(help="Where runs and results go; default runs/<file name>.")
-    ] = None,  # noqa: UP045
+    out_dir: Annotated[Path | None, typer.Option(help="Where runs and results go; default runs/<file name>.")] = None,
 ) -> None:
     """Arms × seeds over one configuration: a table with intervals, paired differences and a plot.
 
@@ -223,7 +221,7 @@ def doctor() -> None:
 def make(
     out_dir: Annotated[Path, typer.Argument(help="Directory for train, dev, test and annotated.jsonl.")],
     set_: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Field of the generator, such as steps={1: 1, 2: 3}."),
     ] = None,
 ) -> None:
@@ -245,8 +243,8 @@ def make(
 @problems_app.command("check")
 def check_problems(
     file: Annotated[str, typer.Argument(help="Problems: JSONL, Parquet or a datasets name.")],
-    against: Annotated[Optional[str], typer.Option(help="Count questions that are also in this file.")] = None,  # noqa: UP045
-    ngram: Annotated[Optional[int], typer.Option(help="Also count a shared run of this many words.")] = None,  # noqa: UP045
+    against: Annotated[str | None, typer.Option(help="Count questions that are also in this file.")] = None,
+    ngram: Annotated[int | None, typer.Option(help="Also count a shared run of this many words.")] = None,
     json_: Json = False,
 ) -> None:
     """Validate a file of problems; with --against, its overlap with another one.
@@ -274,10 +272,10 @@ def convert(
     source: Annotated[str, typer.Argument(help="Problems: JSONL, Parquet or a datasets name.")],
     out: Annotated[Path, typer.Argument(help="JSONL file.")],
     field: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(metavar="FIELD=COLUMN", help="Where a field of a problem is found, such as question=problem."),
     ] = None,
-    answer_from: Annotated[Optional[str], typer.Option(help="Regular expression; group 1 is the answer.")] = None,  # noqa: UP045
+    answer_from: Annotated[str | None, typer.Option(help="Regular expression; group 1 is the answer.")] = None,
 ) -> None:
     """Convert problems to mmst's own JSONL, with the views that can be derived from an equation.
 

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -85,6 +86,23 @@ def _locked(path: Path) -> Iterator[None]:
         yield
         file.seek(0)
         file.truncate()
+
+
+def fork(source: Path, target: Path, config: Config) -> None:
+    """Begin a run from the problems and round 0 of another one; files are linked, not copied."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for name in ("problems", "round-000"):
+        shutil.copytree(source / name, partial / name, copy_function=_link)
+    write_text(partial / "config.yaml", dump_config(config))
+    partial.replace(target)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def circumstances(config: Config) -> dict[str, Any]:

@@ -1,0 +1,235 @@
+"""Arms × seeds over one configuration: what is finished is never done again, arms share round 0."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from rich.table import Table
+
+from mmst.config import Config
+from mmst.config_file import build_config, with_settings
+from mmst.errors import InputError
+from mmst.loop import self_train
+from mmst.progress import Reporter
+from mmst.runs.directory import RunDirectory
+from mmst.runs.files import write_json, write_text
+from mmst.runs.opening import fork
+from mmst.runs.status import status_of
+
+SHARED = "round-0"
+
+
+class Experiment(BaseModel):
+    """One file of `experiments/`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    base: str
+    """Configuration file, relative to this one."""
+    seeds: list[int] = Field(min_length=1)
+    """Every arm is run once with each."""
+    seed_keys: list[str] = ["seed"]
+    """Configuration keys that a seed is put into."""
+    control: str
+    """The arm that the others are compared with, seed by seed."""
+    set: dict[str, Any] = {}
+    """Settings of all arms, by dotted key."""
+    arms: dict[str, dict[str, Any]] = Field(min_length=1)
+    """Settings of each arm, by dotted key. Those that round 0 depends on must not differ."""
+
+
+def run_experiment(file: Path, out: Path, report: Reporter) -> None:
+    """Run what is not done yet, then write `results.jsonl`, `table.md` and `plot.png` into `out`.
+
+    Raises InputError for a bad file, an unknown control, and arms that don't share round 0.
+    """
+    experiment = read_experiment(file)
+    for seed in experiment.seeds:
+        for name in experiment.arms:
+            root = out / f"seed-{seed}" / name
+            config = arm_config(experiment, file, name, seed)
+            shared = out / f"seed-{seed}" / SHARED
+            if not (root / "config.yaml").exists():
+                report.line(f"seed {seed}, round 0")
+                self_train(_only_round_zero(experiment, file, seed), shared.absolute(), report)
+                fork(shared, root, config)
+            report.line(f"seed {seed}, {name}")
+            self_train(config, root.absolute(), report)
+            results = collect(experiment, out)
+            write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
+    results = collect(experiment, out)
+    table = summarise(results, experiment.control)
+    write_json(out / "table.json", table)
+    write_text(out / "table.md", markdown(table))
+    plot(results, list(experiment.arms), out / "plot.png")
+    report.console.print(rich_table(table))
+
+
+def read_experiment(file: Path) -> Experiment:
+    """Read and check an experiment file. Raises InputError."""
+    try:
+        experiment = Experiment.model_validate(yaml.safe_load(file.read_text()))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, ValidationError) as error:
+        raise InputError(f"{file}: {error}") from error
+    if experiment.control not in experiment.arms:
+        raise InputError(f"{file}: `control`: there is no arm `{experiment.control}`")
+    zero = [_round_zero_part(arm_config(experiment, file, name, experiment.seeds[0])) for name in experiment.arms]
+    for name, part in zip(experiment.arms, zero, strict=True):
+        if part != zero[0]:
+            raise InputError(f"{file}: `arms.{name}`: differs in what round 0 depends on, so it cannot be shared")
+    return experiment
+
+
+def arm_config(experiment: Experiment, file: Path, arm: str, seed: int) -> Config:
+    """The configuration of one arm with one seed."""
+    base = file.parent / experiment.base
+    try:
+        tree = yaml.safe_load(base.read_text())
+    except OSError as error:
+        raise InputError(f"{file}: `base`: {base} cannot be read ({error.strerror})") from error
+    seeds = dict.fromkeys(experiment.seed_keys, seed)
+    values = {**experiment.set, **experiment.arms[arm], **seeds}
+    settings = [f"{key}={json.dumps(value)}" for key, value in values.items()]
+    return build_config(with_settings(tree, settings), f"{file}, arm {arm}")
+
+
+def _only_round_zero(experiment: Experiment, file: Path, seed: int) -> Config:
+    """The shared round 0: the control's configuration, evaluated by the methods of the base."""
+    config = arm_config(experiment, file, experiment.control, seed)
+    return config.model_copy(update={"rounds": config.rounds.model_copy(update={"max": 0})})
+
+
+def _round_zero_part(config: Config) -> dict[str, Any]:
+    tree = config.model_dump()
+    own = {} if config.round0.schedule and config.round0.mixture is not None else tree["training"]
+    return {key: tree[key] for key in ("problems", "model", "round0", "seed", "evaluation")} | {"training": own}
+
+
+def collect(experiment: Experiment, out: Path) -> list[dict[str, Any]]:
+    """One row per finished arm, seed and method: test accuracy of round 0 and of the checkpoint that was held at
+    the end, with the number of problems."""
+    rows = []
+    for seed in experiment.seeds:
+        for arm in experiment.arms:
+            root = out / f"seed-{seed}" / arm
+            if not (root / "config.yaml").exists():
+                continue
+            run = RunDirectory(root)
+            status = status_of(run)
+            done = [r for r in status["rounds"] if r["stage"] == "promote"]
+            if status["state"] != "finished" or not done:
+                continue
+            held = run.round(done[-1]["round"]).figures("promote")["round"]
+            before, last = done[0], next(r for r in done if r["round"] == held)
+            for method, accuracy in last["accuracy"].items():
+                rows.append(
+                    {
+                        "arm": arm,
+                        "seed": seed,
+                        "method": method,
+                        "round": held,
+                        "rounds": done[-1]["round"],
+                        "before": before["accuracy"].get(method),
+                        "accuracy": accuracy,
+                        "n": last["n"],
+                        "slices": {k: v["accuracy"].get(method) for k, v in (last["slices"] or {}).items()},
+                        "pool": last["pool"],
+                        "seconds": round(sum(sum(r["seconds"].values()) for r in done[1:])),
+                    }
+                )
+    return rows
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half the width of its 95 % interval (Student's t over seeds); nan for fewer than two values."""
+    from scipy.stats import t
+
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return mean, math.nan
+    return mean, float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def summarise(results: Sequence[Mapping[str, Any]], control: str) -> list[dict[str, Any]]:
+    """Per arm and method: mean accuracy, its interval, and the paired difference to the control."""
+    by: dict[tuple[str, str], dict[int, float]] = {}
+    for row in results:
+        by.setdefault((row["arm"], row["method"]), {})[row["seed"]] = row["accuracy"]
+    table = []
+    for (arm, method), values in by.items():
+        mean, half = interval(list(values.values()))
+        reference = by.get((control, method), {})
+        paired = [values[seed] - reference[seed] for seed in values if seed in reference]
+        difference = interval(paired) if paired and arm != control else (None, None)
+        table.append(
+            {
+                "arm": arm,
+                "method": method,
+                "seeds": len(values),
+                "mean": mean,
+                "half_width": half,
+                "difference": difference[0],
+                "difference_half_width": difference[1],
+            }
+        )
+    return table
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    def figure(value: float | None, half: float | None, sign: str = "") -> str:
+        return "" if value is None or half is None else f"{100 * value:{sign}.1f} ± {100 * half:.1f}"
+
+    difference = figure(row["difference"], row["difference_half_width"], "+")
+    return [row["arm"], row["method"], str(row["seeds"]), figure(row["mean"], row["half_width"]), difference]
+
+
+_COLUMNS = ("arm", "method", "seeds", "test accuracy, %", "against control")
+
+
+def markdown(table: Sequence[Mapping[str, Any]]) -> str:
+    """The table for a README; ± is a 95 % interval over seeds."""
+    lines = ["| " + " | ".join(_COLUMNS) + " |", "|" + "---|" * len(_COLUMNS)]
+    return "\n".join([*lines, *("| " + " | ".join(_cells(row)) + " |" for row in table)]) + "\n"
+
+
+def rich_table(table: Sequence[Mapping[str, Any]]) -> Table:
+    """The table for a terminal."""
+    drawn = Table(*_COLUMNS, title="mean over seeds, ± 95 % interval", title_justify="left")
+    for row in table:
+        drawn.add_row(*_cells(row))
+    return drawn
+
+
+def plot(results: Sequence[Mapping[str, Any]], arms: Sequence[str], target: Path) -> None:
+    """Every arm's test accuracy by method: a dot per seed, a line at the mean."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    methods = list(dict.fromkeys(row["method"] for row in results))
+    figure, axes = pyplot.subplots(
+        1, max(1, len(methods)), figsize=(3.2 * max(1, len(methods)), 4.2), sharey=True, squeeze=False
+    )
+    for axis, method in zip(axes[0], methods, strict=False):
+        for place, arm in enumerate(arms):
+            values = [100 * r["accuracy"] for r in results if r["method"] == method and r["arm"] == arm]
+            if values:
+                axis.plot([place] * len(values), values, "o", alpha=0.6)
+                axis.hlines(statistics.fmean(values), place - 0.3, place + 0.3, color="black")
+        axis.set_title(method)
+        axis.set_xticks(range(len(arms)), arms, rotation=60, ha="right")
+        axis.grid(axis="y", alpha=0.3)
+    axes[0][0].set_ylabel("test accuracy, %")
+    figure.tight_layout()
+    figure.savefig(target, dpi=120)
+    pyplot.close(figure)
