@@ -56,13 +56,16 @@ class ModelConfig(Section):
     """How to ask it: examples in the prompt, its chat template, or question then instruction.
     `auto` reads the checkpoint's mmst.json, else takes `chat` where there is a chat template, else `base`."""
     scratch: ScratchConfig = ScratchConfig()
+    """The model to make where `path` is none."""
 
 
 class SplitConfig(Section):
     """How to cut dev and test problems from `problems.train` when no file is given for them."""
 
     dev: Share = 0.1
+    """Share of the problems."""
     test: Share = 0.1
+    """Share of the problems."""
 
 
 class ProblemsConfig(Section):
@@ -88,6 +91,7 @@ class ProblemsConfig(Section):
     limit: Count | None = None
     """At most so many problems per set (the first ones), for trying out; none takes all."""
     split: SplitConfig = SplitConfig()
+    """Shares of train that become dev and test problems where no file is given."""
     overlap: Literal["remove", "refuse", "allow"] = "remove"
     """What happens to train and annotated problems whose question is also a dev or test problem (and dev
     problems that are test problems): taken out with a count, refused, or left."""
@@ -126,6 +130,7 @@ class FilterConfig(Section):
     label: Literal["gold", "agreement", "gold_or_agreement"] = "gold"
     """Trust reference answers, agreement between methods, or agreement where there is no reference answer."""
     agreement: AgreementConfig = AgreementConfig()
+    """When agreement is enough."""
     cap: Count = 2
     """At most so many native solutions per problem and method in the pool, over all rounds."""
     balance: float | None = Field(default=None, gt=0)
@@ -138,6 +143,7 @@ class TranslateConfig(Section):
     """Rewriting kept solutions into the other methods by the same model (MMST, section 3)."""
 
     enabled: bool = True
+    """Off trains every method on its own solutions only."""
     per_problem: Count = 2
     """At most so many kept solutions per problem and target method are translated."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
@@ -151,9 +157,13 @@ class LoraConfig(Section):
     """Low-rank adapters instead of all weights; merged into the exported checkpoint."""
 
     rank: Count = 16
+    """Rank of the adapters."""
     alpha: Count = 32
+    """Scale of the adapters, divided by the rank."""
     dropout: Share = 0.0
+    """Dropout before the adapters."""
     target_modules: list[str] | Literal["all-linear"] = "all-linear"
+    """Names of the layers that get adapters."""
 
 
 class ScheduleConfig(Section):
@@ -164,6 +174,7 @@ class ScheduleConfig(Section):
     epochs: Annotated[float, Field(gt=0)] = 3.0
     """Passes over the rows where `steps` is none."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
+    """Highest learning rate."""
     warmup: Share = 0.03
     """Share of the steps with a rising learning rate."""
     decay: Share = 1.0
@@ -179,6 +190,7 @@ class TrainingConfig(Section):
     """Every round starts from the base model (STaR; for a model from scratch: the round-0 checkpoint), or
     from the last promoted round."""
     schedule: ScheduleConfig = ScheduleConfig()
+    """Length and learning rate of a round's training."""
     batch: Count = 64
     """Examples per optimizer step, over all workers."""
     micro_batch_tokens: Count = 16384
@@ -188,15 +200,20 @@ class TrainingConfig(Section):
     zero_stage: Literal[0, 1, 2, 3] = 1
     """DeepSpeed ZeRO stage."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """Of weights and activations; optimizer states are float32."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """AdamW's; not on norms and biases."""
     betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's."""
     clip: Annotated[float, Field(gt=0)] = 1.0
     """Gradient norm limit."""
     mixture: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Share of the examples of each task (`cot`, `pot`, `pot->cot`, ...) relative to the others; a task that
     is not named has weight 1. Empty: every row once per epoch."""
     lora: LoraConfig | None = None
+    """Train adapters instead of all weights; none trains all."""
     gradient_checkpointing: bool = False
+    """Compute activations twice to keep fewer of them."""
     checkpoint_every: Count = 500
     """Steps between DeepSpeed checkpoints inside a stage (for going on after a crash)."""
 
@@ -212,6 +229,7 @@ class RoundZeroConfig(Section):
     """Training on the views that came with the data, before the first round (MinT)."""
 
     enabled: bool = True
+    """Off starts from the base model as it is, and round 0 only evaluates it."""
     tasks: dict[str, TaskLimit] = {}
     """Which tasks: a method's name trains on its view, `pot->cot` on pairs of views as translations. Different
     tasks take different problems where a limit is given and there are enough. Empty: every configured method."""
@@ -262,12 +280,15 @@ class EngineConfig(Section):
     replicas: Annotated[int, Field(ge=0)] | None = 1
     """Fixed number of replicas; none autoscales between the two below."""
     min_replicas: Annotated[int, Field(ge=0)] = 1
+    """Fewest replicas when autoscaling."""
     max_replicas: Count = 1
+    """Most replicas when autoscaling."""
     cpus: Annotated[float, Field(ge=0)] = 1.0
     """Logical CPUs of one replica."""
     gpus: Annotated[float, Field(ge=0)] = 0.0
     """GPUs of one replica; 0 runs vLLM's CPU build."""
     tensor_parallel: Count = 1
+    """GPUs that hold one copy of the model together."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """`auto` is float32 on CPU, the model's own on GPU."""
     max_model_len: Count | None = None
@@ -277,6 +298,7 @@ class EngineConfig(Section):
     kv_cache_bytes: Count | None = 2**28
     """Memory for the KV cache on CPU, bytes; on GPUs `gpu_memory_utilization` counts."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of a GPU's memory that vLLM takes."""
     enforce_eager: bool = False
     """Skip compilation and CUDA graphs (always on CPU)."""
     max_retries: Annotated[int, Field(ge=0)] = 3
@@ -295,6 +317,7 @@ class ClusterConfig(Section):
     """Ray address; none joins the cluster this process belongs to (RAY_ADDRESS, a submitted job), else starts
     a private one that ends with the run."""
     train_workers: Count = 1
+    """Data-parallel workers of the trainer."""
     train_cpus: Annotated[float, Field(gt=0)] = 1.0
     """Logical CPUs of one train worker."""
     train_threads: Count | None = None
@@ -317,7 +340,9 @@ class SandboxConfig(Section):
     wall_seconds: Annotated[float, Field(gt=0)] = 15.0
     """Wall time of one program, generous, for those that sleep."""
     memory_bytes: Count = 2**30
+    """Address space of one program."""
     output_bytes: Count = 64 * 1024
+    """Most that one program may print."""
     allow_weak: bool = False
     """Run programs even where the kernel offers neither Landlock nor seccomp. Only on machines to throw away."""
 

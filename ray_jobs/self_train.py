@@ -6,6 +6,7 @@ Takes the arguments of `mmst run`. Without --run-dir the run goes to $MMST_RUNS/
 ~/mmst-runs/<name>: a job's working directory is a copy that Ray throws away.
 """
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ def with_run_dir(arguments: list[str]) -> list[str]:
     """The arguments with a run directory outside the working directory, if they name none."""
     if any(argument.split("=")[0] in ("--run-dir", "--dry-run", "--help") for argument in arguments):
         return arguments
-    settings = [value for flag, value in zip(arguments, arguments[1:], strict=False) if flag == "--set"]
+    settings = [value for flag, value in itertools.pairwise(arguments) if flag == "--set"]
     config = next((a for a in arguments if a.endswith((".yaml", ".yml"))), None)
     if config is None:
         return arguments
