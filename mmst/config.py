@@ -108,7 +108,9 @@ class SamplingConfig(Section):
     """Samples per problem in all, dealt out evenly over the methods; instead of `k`. Runs with different methods
     then cost the same."""
     temperature: Annotated[float, Field(ge=0)] = 0.8
+    """0 always takes the likeliest token."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Sample from the likeliest tokens with this much probability together (nucleus sampling)."""
     max_tokens: Count = 256
     """Longest solution, in tokens."""
 
@@ -147,6 +149,7 @@ class TranslateConfig(Section):
     per_problem: Count = 2
     """At most so many kept solutions per problem and target method are translated."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
+    """0 always takes the likeliest token."""
     include_question: bool = True
     """Show the question beside the solution. Tiny models translate better from the solution alone."""
     train_pairs: bool = True
