@@ -1,0 +1,54 @@
+"""The answer that a program computed, as text with its type, and how a child hands it over.
+
+Loaded twice: here for the fast path, and by every warm parent, by path, into a namespace of its own with its own
+copy of the builtins, which no frame of a running program leads to. So: nothing imported that could be exchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+NAMES = ("ans", "answer")
+_SCALARS = {"int", "float", "bool", "complex", "str"}
+_CONTAINERS = {"list", "tuple", "set", "frozenset", "dict"}
+
+
+class TooLong(Exception):
+    """The answer's text would not fit. The argument is the value's kind."""
+
+
+def kind_of(value: Any) -> str:
+    """int, float, bool, complex, str, fraction, decimal, list, tuple, set, dict, symbolic or object."""
+    cls = type(value)
+    module, name = cls.__module__, cls.__name__
+    if module == "builtins" and name in _SCALARS | _CONTAINERS:
+        return name.removeprefix("frozen")
+    if (module, name) in {("fractions", "Fraction"), ("decimal", "Decimal")}:
+        return name.lower()
+    return "symbolic" if str(module).partition(".")[0] == "sympy" else "object"
+
+
+def render(value: Any, most: int) -> tuple[str, str]:
+    """(kind, text) of a computed value; text has at most `most` characters.
+
+    Containers are written as `repr` does, all else as `str` does; NumPy's scalars as the Python number they hold.
+    Raises TooLong, before the work where the length can be told beforehand, and whatever a value's own `__repr__`
+    raises.
+    """
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    kind = kind_of(value)
+    # A digit takes log2(10) > 3.32 bits, and printing is quadratic in the digits.
+    if kind == "int" and value.bit_length() > 3.33 * (most + 1):
+        raise TooLong(kind)
+    text = repr(value) if kind in _CONTAINERS else str(value)
+    if len(text) > most:
+        raise TooLong(kind)
+    return kind, text
+
+
+def hand_over(nonce: bytes, outcome: list[Any], write: Callable[[int, bytes, int], int], descriptor: int) -> None:
+    """Write what a child found: nonce, status, kind and answer, the last two empty where there is none."""
+    status, kind, answer = (part if type(part) is str else "" for part in outcome)
+    write(descriptor, nonce + f"{status}\0{kind}\0{answer}".encode("utf-8", "surrogatepass"), 0)

@@ -1,0 +1,251 @@
+"""The warm parent: a small interpreter, started by exec, that forks one confined child per program.
+
+Run as a script with `python -s -S -B parent.py CONFIG`, with empty output streams for its children to write on:
+descriptor 0 reads nothing, 1 and 2 are files that the caller reads afterwards and empties. It never sees a
+program, an output or an answer: a child takes its program from a file after the fork, and leaves its answer in
+another. Standard library only; the only thing kept between two programs is this code.
+"""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import errno
+import fcntl
+import gc
+import importlib
+import json
+import math
+import operator
+import os
+import re
+import select
+import signal
+import site
+import sys
+import time
+import types
+import typing
+from functools import partial
+from pathlib import Path
+
+import confine  # beside this file; run as a script, its folder comes first
+
+# What programs for word problems import; a child imports the rest of the standard library as it is asked for.
+_WARM = ("_strptime", "calendar", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum",
+         "fractions", "functools", "heapq", "itertools", "json", "random", "statistics", "string", "textwrap",
+         "traceback")  # fmt: skip
+RESULT = 3  # the descriptor that a child leaves its answer on
+_CPU_CLOCK = 2  # CPUCLOCK_SCHED: user and system time of a process, <linux/posix-timers.h>
+_IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]+)|import[ \t]+([\w., \t]+))")
+_SOLUTION = re.compile(r"\bsolution[ \t]*\(")
+# Not for programs: windows, browsers, printing on import, and foreign memory.
+_KEPT_OUT = {"antigravity", "this", "tkinter", "turtle", "turtledemo", "idlelib", "lib2to3", "test", "ensurepip",
+             "venv", "ctypes", "_ctypes", "__hello__", "__phello__", "__main__"}  # fmt: skip
+# Ways from a program to the objects of its host, and to memory; refused by an audit hook.
+_REFUSED = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settrace", "sys.setprofile",
+            "sys._current_frames", "sys._current_exceptions", "sys.addaudithook", "code.__new__", "marshal.loads",
+            "ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.cdata"}  # fmt: skip
+
+
+def serve(config: dict[str, typing.Any]) -> None:
+    """Fork a child for each message (CPU and wall seconds), wait for it, and reply with how it ended."""
+    confinement = confine.Confinement(
+        tuple(config["layers"]), config["cpu_seconds"], config["memory_bytes"], config["file_bytes"]
+    )
+    audit = "audit" in config["layers"]
+    control, woken = config["control"], _wake_on_child()
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(woken, select.POLLIN)
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    os.write(control, f"warm {' '.join(confinement.active)}".encode())
+    while request := os.read(control, 256):
+        cpu_seconds, wall_seconds = map(float, request.split())
+        started = time.monotonic()
+        pid = os.fork()
+        if not pid:
+            list(_child(config, confinement, audit))
+        killed = _deadline(pid, poll, control, woken, started, cpu_seconds, wall_seconds)
+        _, status, usage = os.wait4(pid, 0)
+        cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - started
+        os.write(control, f"{status} {killed} {cpu:.6f} {wall:.6f}".encode())
+
+
+def _wake_on_child() -> int:
+    """A descriptor that becomes readable when a child ends (no pidfd: gVisor has none)."""
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return woken
+
+
+def _deadline(
+    pid: int, poll: select.poll, control: int, woken: int, started: float, cpu_seconds: float, wall_seconds: float
+) -> str:
+    """Wait until the child has ended, or end it: returns c or w for the limit it met, - for none."""
+    wait = min(cpu_seconds, wall_seconds)
+    while True:
+        ready = [descriptor for descriptor, _ in poll.poll(math.ceil(wait * 1000))]
+        if control in ready:  # nobody is asking any more
+            os.kill(pid, signal.SIGKILL)
+            os._exit(0)
+        if woken in ready:
+            os.read(woken, 64)
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+                return "-"
+        cpu_left = cpu_seconds - time.clock_gettime((~pid << 3) | _CPU_CLOCK)
+        wall_left = wall_seconds - (time.monotonic() - started)
+        if cpu_left <= 0 or wall_left <= 0:
+            os.kill(pid, signal.SIGKILL)
+            return "c" if cpu_left <= 0 else "w"
+        wait = min(cpu_left, wall_left)
+
+
+def _child(config: dict[str, typing.Any], confinement: confine.Confinement, audit: bool) -> typing.Iterator[object]:
+    """Get ready, then give the two last steps, run and hand over, as an iterator that nothing else refers to.
+
+    The steps are called from C, so no frame below the running program holds the nonce or the writer.
+    """
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    size = os.fstat(config["program"]).st_size
+    nonce_and_source = os.pread(config["program"], size, 0)
+    nonce, source_bytes = nonce_and_source[: config["nonce_bytes"]], nonce_and_source[config["nonce_bytes"] :]
+    source = source_bytes.decode("utf-8", "surrogatepass")
+    _import_for(source, config["packages"])
+    for name in ("ctypes", "_ctypes", "confine"):
+        sys.modules.pop(name, None)
+    main = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = main
+    sys.path[:], sys.argv[:] = [], [""]
+    confinement.put_on(config["control"], config["program"])
+    gc.enable()
+    if audit:
+        sys.addaudithook(_refuse)
+    private, outcome = config["private"], ["crashed", None, None]
+    run = partial(_run, source, main.__dict__, outcome, private["render"], private["TooLong"], config["output_bytes"])
+    hand_over = partial(private["hand_over"], nonce, outcome, os.pwrite, RESULT)
+    return map(operator.call, (run, hand_over, partial(os._exit, 0)))
+
+
+def _refuse(event: str, arguments: tuple[object, ...]) -> None:
+    if event in _REFUSED:
+        raise PermissionError(1, f"not allowed in the sandbox: {event}")
+
+
+def _import_for(source: str, packages: list[str]) -> None:
+    """Import the standard library's modules that the program names, while files can still be read."""
+    allowed = (sys.stdlib_module_names - _KEPT_OUT) | set(packages)
+    for package, members, modules in _IMPORT.findall(source):
+        names = [name.split()[0] for name in f"{package},{modules}".split(",") if name.strip()]
+        if _imported(names, allowed) and hasattr(sys.modules.get(package), "__path__"):
+            _imported([f"{package}.{name.split()[0]}" for name in members.split(",") if name.strip()], allowed)
+
+
+def _imported(names: list[str], allowed: frozenset[str] | set[str]) -> bool:
+    for name in names:
+        if name.partition(".")[0] in allowed and name not in sys.modules:
+            try:
+                importlib.import_module(name)
+            except ImportError:  # the program's own import will say so
+                return False
+    return True
+
+
+def _run(
+    source: str,
+    namespace: dict[str, typing.Any],
+    outcome: list[str | None],
+    render: typing.Callable[[typing.Any, int], tuple[str, str]],
+    too_long: type[Exception],
+    most: int,
+) -> None:
+    """Run the program and put (status, kind, answer) in `outcome`, what went wrong on standard error."""
+    stdout, only_defined = sys.stdout, len(_SOLUTION.findall(source)) == 1
+    try:
+        code = compile(source, "<program>", "exec", dont_inherit=True)
+    except BaseException as error:  # MemoryError and RecursionError included: nested too deep to be read
+        outcome[0] = "syntax_error"
+        if isinstance(error, SyntaxError) and len(error.text or "") > 200:
+            error.text = None
+        sys.excepthook(type(error), error.with_traceback(None), None)
+        return
+    try:
+        value = _value_of(code, namespace, stdout, only_defined)
+        sys.set_int_max_str_digits(0)
+        outcome[:] = ["ok", *(render(value, most) if value is not None else (None, None))]
+    except too_long as error:
+        outcome[:] = ["output_limit", error.args[0], None]
+    except BaseException as error:
+        outcome[0] = _status_of(error)
+        trace = None if isinstance(error, MemoryError) else error.__traceback__  # unwinding it would want memory
+        while trace and trace.tb_frame.f_code.co_filename != "<program>":
+            trace = trace.tb_next
+        sys.__excepthook__(type(error), error.with_traceback(trace), trace)
+    stdout.flush()
+
+
+def _value_of(
+    code: types.CodeType, namespace: dict[str, typing.Any], stdout: typing.TextIO, only_defined: bool
+) -> typing.Any:
+    """What the program computed, by convention: `ans`, `answer`, or what a `solution` that it only defines returns."""
+    try:
+        exec(code, namespace)
+    except SystemExit as stop:
+        if stop.code:
+            raise
+    finally:
+        atexit._run_exitfuncs()
+        if sys.stdout is not stdout:
+            sys.stdout.flush()
+        stdout.flush()
+    for name in ("ans", "answer"):
+        if namespace.get(name) is not None:
+            return namespace[name]
+    solution = namespace.get("solution")
+    return solution() if only_defined and callable(solution) and not stdout.tell() else None
+
+
+def _status_of(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "memory"
+    if isinstance(error, PermissionError):
+        return "forbidden"
+    return "output_limit" if isinstance(error, OSError) and error.errno == errno.EFBIG else "runtime_error"
+
+
+def _warm_up(config: dict[str, typing.Any]) -> None:
+    """Import the packages, from their own folders only, and load what hands answers over into a private namespace."""
+    for setter in (site.setquit, site.setcopyright, site.sethelper):
+        setter()
+    sys.path[:1] = config["path"]
+    for package in (*_WARM, *config["packages"]):
+        importlib.import_module(package)
+    hand_over = Path(__file__).with_name("answer.py")
+    config["private"] = {"__builtins__": dict(vars(builtins)), "__name__": "answer"}
+    exec(compile(hand_over.read_text("utf-8"), hand_over.name, "exec"), config["private"])
+
+
+def _settle_descriptors(config: dict[str, typing.Any]) -> None:
+    """Result at its fixed number, the other two out of the range that a child closes at a stroke."""
+    for name in ("control", "program", "result"):
+        given, config[name] = config[name], fcntl.fcntl(config[name], fcntl.F_DUPFD, confine.LOW_DESCRIPTORS)
+        os.close(given)
+    os.dup2(config["result"], RESULT)
+    os.close(config["result"])
+
+
+if __name__ == "__main__":
+    settings = json.loads(sys.argv[1])
+    os.environ.clear()
+    _settle_descriptors(settings)
+    _warm_up(settings)
+    serve(settings)
