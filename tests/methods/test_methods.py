@@ -1,0 +1,145 @@
+"""Every method asks in three styles, reads what was written, and shows its solutions for training and translating."""
+
+import asyncio
+import json
+
+import pytest
+
+from mmst.errors import InputError
+from mmst.methods import METHODS, methods_named
+from mmst.methods.asking import Asking, asking_for
+from mmst.methods.base import Completion, Draw, Request
+from mmst.problems.record import Problem
+from mmst.sandbox import Sandbox
+
+COT, POT = METHODS["cot"], METHODS["pot"]
+QUESTION = "Ann has 3 apples and buys 4 more. How many has she?"
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def written(text: str, finish_reason: str = "stop") -> Completion:
+    return Completion(text, finish_reason, len(text.split()))
+
+
+def test_the_instruction_stands_after_the_question_for_a_tuned_model() -> None:
+    prompt = Asking("tuned").to_solve(POT, QUESTION)
+    assert prompt == f"{QUESTION}\n{POT.wording.solve}\n"
+
+
+def test_a_base_model_is_shown_examples_and_stopped_at_the_next_question() -> None:
+    asking = Asking("base")
+    prompt = asking.to_solve(COT, QUESTION)
+    assert prompt.count("Question:") == len(COT.wording.shots) + 1
+    assert prompt.rstrip().endswith(COT.wording.solve)
+    assert asking.stop
+
+
+def test_a_chat_model_is_asked_by_its_template() -> None:
+    asking = Asking("chat", template=lambda messages: f"<user>{messages[0]['content']}<bot>")
+    prompt = asking.to_solve(COT, QUESTION)
+    assert prompt.startswith(f"<user>{QUESTION}")
+    assert prompt.endswith("<bot>")
+
+
+def test_the_examples_shown_are_right(sandbox) -> None:
+    for method in METHODS.values():
+        for shot, other in zip(method.wording.shots, COT.wording.shots, strict=True):
+            verdict = method.answer(shot.solution, sandbox)
+            assert verdict.status == "ok"
+            assert verdict.key == COT.answer(other.solution, sandbox).key
+            assert method.false_calculation(shot.solution) is None
+
+
+def test_a_rationale_is_read_by_the_answer_it_states_last(sandbox) -> None:
+    verdict = COT.read(written("3 + 4 = 7, not 8. The answer is 7 apples."), sandbox)
+    assert (verdict.status, verdict.key) == ("ok", POT.read(written("print(7.0)"), sandbox).key)
+
+
+def test_a_program_is_run_for_its_answer(sandbox) -> None:
+    assert POT.read(written("total = 3 + 4\nprint(total)"), sandbox).answer == "7"
+    assert POT.read(written("```python\nprint(5)\n```\nThat is 6."), sandbox).answer == "5"
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "reason", "status"),
+    [
+        (COT, "I do not know", "stop", "no_answer"),
+        (COT, "The answer is 7.", "length", "truncated"),
+        (COT, "The answer is 7.", "special", "no_answer"),
+        (POT, "total = 3 +", "stop", "syntax_error"),
+        (POT, "print(1 / 0)", "stop", "runtime_error"),
+        (POT, "total = 3", "stop", "no_answer"),
+        (POT, "print(7)", "length", "truncated"),
+        (POT, "open('/etc/passwd').read()\nprint(7)", "stop", "forbidden"),
+    ],
+)
+def test_what_gives_no_answer_says_why(sandbox, method, text, reason, status) -> None:
+    verdict = method.read(written(text, reason), sandbox)
+    assert (verdict.status, verdict.key) == (status, None)
+
+
+def test_programs_are_translated_with_what_they_computed() -> None:
+    assert POT.with_values("total = 3 + 4\nrest = total - 5\nprint(rest)") == (
+        "total = 3 + 4 # 7\nrest = total - 5 # 2\nprint(rest)"
+    )
+
+
+def test_a_false_calculation_is_found_and_a_true_one_is_not() -> None:
+    assert COT.false_calculation("3 + 4 = 8. The answer is 7.")
+    assert COT.false_calculation("3 + 4 = 7. 100% - 25% = 75%. The answer is 7.") is None
+
+
+def test_duplicates_are_the_same_whatever_they_are_called() -> None:
+    assert POT.duplicate_key("a = 3 + 4\nprint(a)") == POT.duplicate_key("total = 3 + 4  # apples\nprint(total)")
+    assert POT.duplicate_key("a = 3 + 4\nprint(a)") != POT.duplicate_key("a = 4 + 3\nprint(a)")
+    assert COT.duplicate_key("She has 3 + 4 = 7.") == COT.duplicate_key("Now 3 + 4 = 7 apples!")
+    assert COT.duplicate_key("She has 3 + 4 = 7.") != COT.duplicate_key("She has 4 + 3 = 7.")
+
+
+def test_a_view_that_does_not_state_the_answer_gets_the_sentence_that_does() -> None:
+    assert COT.from_view("3 + 4 = 7", "7") == "3 + 4 = 7\nThe answer is 7."
+    assert COT.from_view("The answer is 7.", "7") == "The answer is 7."
+
+
+def test_a_checkpoint_says_how_to_ask_it(tmp_path) -> None:
+    methods = [COT, POT]
+    card = Asking("tuned", {"cot": "In words, please."}).card(methods, round=3)
+    (tmp_path / "mmst.json").write_text(json.dumps(card))
+    asking = asking_for(tmp_path)
+    assert asking.to_solve(COT, QUESTION) == f"{QUESTION}\nIn words, please.\n"
+    assert card["wordings"]["pot->cot"] == COT.wording.translate
+
+
+def test_a_broken_card_is_named(tmp_path) -> None:
+    (tmp_path / "mmst.json").write_text('{"style": "loud"}')
+    with pytest.raises(InputError, match=r"mmst\.json"):
+        asking_for(tmp_path)
+
+
+def test_an_unknown_and_a_doubled_method_are_refused() -> None:
+    with pytest.raises(InputError, match="no method `haiku`"):
+        methods_named(["cot", "haiku"])
+    with pytest.raises(InputError, match="twice"):
+        methods_named(["cot", "cot"])
+
+
+def test_solving_asks_once_with_the_seed_of_the_turn() -> None:
+    asked: list[Request] = []
+
+    class Parrot:
+        async def complete(self, request: Request) -> Completion:
+            asked.append(request)
+            return written("The answer is 7.")
+
+    async def judge(method: str, completion: Completion):
+        raise AssertionError("not needed for one turn")
+
+    draw = Draw(lambda role, turn: hash((role, turn)), max_tokens=9, temperature=0.5)
+    turns = asyncio.run(COT.solve(Problem(id="a", question=QUESTION), Asking(), Parrot(), judge, draw))
+    assert [turn.completion.text for turn in turns] == ["The answer is 7."]
+    assert (asked[0].seed, asked[0].max_tokens, asked[0].temperature) == (hash(("solver", 0)), 9, 0.5)

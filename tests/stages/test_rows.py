@@ -1,0 +1,78 @@
+"""What a round trains on: views by task, kept solutions, translations and pairs, each traceable."""
+
+import pytest
+
+from mmst.config import TaskLimit
+from mmst.errors import InputError
+from mmst.methods.asking import Asking
+from mmst.methods.base import Solution
+from mmst.problems.record import Problem
+from mmst.stages.rows import pool_rows, view_rows
+
+PROBLEMS = [
+    Problem(
+        id=f"p{n}",
+        question=f"What is {n} + 1?",
+        answer=str(n + 1),
+        views={"cot": f"{n} + 1 = {n + 1}", "program": f"a = {n} + 1\nprint(a)"},
+    )
+    for n in range(10)
+]
+
+
+def solution(number: int, method: str, text: str, origin: str | None = None) -> Solution:
+    name = f"s{number}" if origin is None else f"{origin}>{method}"
+    return Solution(
+        solution_id=name, problem_id=f"p{number}", round=1, method=method, sample=0, origin_id=origin, checkpoint="c",
+        seed=1, prompt="", text=text, finish_reason="stop", tokens=5, status="ok", answer="1", key="1",
+    )  # fmt: skip
+
+
+def views(tasks: dict[str, TaskLimit]) -> list:
+    return list(view_rows(PROBLEMS, tasks, Asking(), seed=0, show_question=False))
+
+
+def test_tasks_with_a_limit_take_different_problems_while_there_are_enough() -> None:
+    rows = views({"cot": TaskLimit(limit=4), "pot": TaskLimit(limit=6)})
+    assert len({row.problem_id for row in rows}) == 10
+    rows = views({"cot": TaskLimit(limit=8), "pot": TaskLimit(limit=8)})
+    assert len({row.problem_id for row in rows}) == 10
+    assert len(rows) == 16
+
+
+def test_a_pair_of_views_is_a_translation() -> None:
+    row = views({"pot->cot": TaskLimit(limit=1)})[0]
+    number = int(row.problem_id[1:])
+    assert row.task == "pot->cot"
+    assert row.prompt.startswith(f"a = {number} + 1 # {number + 1}\nprint(a)\n")
+    assert row.completion == f"{number} + 1 = {number + 1}\nThe answer is {number + 1}."
+
+
+def test_the_draw_depends_on_the_seed() -> None:
+    def chosen(problems, seed):
+        rows = view_rows(problems, {"cot": TaskLimit(limit=3)}, Asking(), seed, show_question=False)
+        return {row.problem_id for row in rows}
+
+    assert chosen(PROBLEMS, 0) != chosen(PROBLEMS, 1)
+
+
+@pytest.mark.parametrize("task", ["cot->pot->cot", "haiku"])
+def test_a_task_that_is_none_is_refused(task: str) -> None:
+    with pytest.raises(InputError, match="round0.tasks"):
+        views({task: TaskLimit()})
+
+
+def test_a_view_that_no_problem_has_is_named() -> None:
+    bare = [Problem(id="a", question="?")]
+    with pytest.raises(InputError, match="`program`"):
+        list(view_rows(bare, {"pot": TaskLimit()}, Asking(), 0, show_question=False))
+
+
+def test_kept_solutions_train_their_method_and_translations_both_ways_of_reading() -> None:
+    native = solution(3, "pot", "a = 3 + 1\nprint(a)")
+    translated = solution(3, "cot", "3 + 1 = 4. The answer is 4.", origin=native.solution_id)
+    questions = {p.id: p.question for p in PROBLEMS}
+    rows = list(pool_rows([native], [translated], questions, Asking(), pairs=True, show_question=False))
+    assert [(row.task, row.source) for row in rows] == [("pot", "native"), ("cot", "translated"), ("pot->cot", "pair")]
+    assert rows[2].prompt.startswith("a = 3 + 1 # 4")
+    assert [row.solution_id for row in rows] == ["s3", "s3>cot", "s3>cot"]
