@@ -1,0 +1,166 @@
+"""Intervals and their unions, and the inequalities in one variable that stand for them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from mmst.answers.answer import Answer, Unreadable
+from mmst.answers.grammar import Node
+from mmst.answers.value import as_key, symbols, value_at
+
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!="}
+_INFINITE = {"inf": float("inf"), "-inf": float("-inf")}
+
+
+def interval(opening: str, low: Answer, high: Answer, closing: str, text: str) -> Answer:
+    """One interval. `(a, b)` comes as a tuple from the grammar and becomes an interval only in a union."""
+    if low.key == high.key and opening + closing == "[]":
+        return Answer(text, "list", "{" + f"{low.key};{high.key}" + "}", (low, high), form="[]")
+    opening = "(" if low.key in _INFINITE else opening
+    closing = ")" if high.key in _INFINITE else closing
+    return Answer(text, "interval", f"{opening}{low.key},{high.key}{closing}", (low, high), form=opening + closing)
+
+
+def union(operation: str, left: Answer, right: Answer, text: str) -> Answer:
+    """The union of intervals and sets, or a set without some points."""
+    if operation == "minus":
+        points = list(right.parts) if right.kind == "set" else [right]
+        if left.kind not in ("interval", "tuple") or not all(point.kind == "number" for point in points):
+            raise Unreadable("set difference")
+        return _without(left, sorted(points, key=_place), text)
+    if operation == "cap":
+        raise Unreadable("intersection")
+    pieces = [*_pieces(left), *_pieces(right)]
+    if all(piece.kind not in ("interval", "tuple") for piece in pieces):
+        keys = sorted({piece.key for piece in pieces})
+        return Answer(text, "set", "{" + ";".join(keys) + "}", tuple(pieces), form="{}")
+    pieces = _merged(sorted(pieces, key=_start))
+    if len(pieces) == 1:
+        return pieces[0]
+    return Answer(text, "interval", "∪".join(piece.key for piece in pieces), tuple(pieces), form="∪")
+
+
+def _pieces(answer: Answer) -> list[Answer]:
+    if answer.form == "∪" or (answer.kind in ("set", "list") and answer.form != "∪"):
+        return list(answer.parts)
+    if answer.kind == "interval" or (answer.kind == "tuple" and len(answer.parts) == 2) or answer.kind == "number":
+        return [answer]
+    raise Unreadable("union of something else")
+
+
+def _place(answer: Answer) -> float:
+    try:
+        return _INFINITE.get(answer.key) or float(Fraction(answer.key))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _start(piece: Answer) -> tuple[float, str]:
+    return (_place(piece.parts[0]) if piece.parts else _place(piece), piece.key)
+
+
+def _merged(pieces: list[Answer]) -> list[Answer]:
+    """Neighbours that touch in a point that one of them contains become one."""
+    merged = pieces[:1]
+    for piece in pieces[1:]:
+        last = merged[-1]
+        if last.parts and piece.parts and last.parts[1].key == piece.parts[0].key and "]" + "[" != "":
+            if last.key.endswith("]") or piece.key.startswith("["):
+                merged[-1] = interval(last.key[0], last.parts[0], piece.parts[1], piece.key[-1], last.text)
+                continue
+        elif last.parts and not piece.parts and last.parts[1].key == piece.key:
+            merged[-1] = interval(last.key[0], last.parts[0], last.parts[1], "]", last.text)
+            continue
+        elif piece.parts and not last.parts and piece.parts[0].key == last.key:
+            merged[-1] = interval("[", piece.parts[0], piece.parts[1], piece.key[-1], last.text)
+            continue
+        merged.append(piece)
+    return merged
+
+
+def _without(whole: Answer, points: list[Answer], text: str) -> Answer:
+    low, high = whole.parts
+    pieces, opening = [], whole.key[0]
+    for point in points:
+        pieces.append(interval(opening, low, point, ")", text))
+        low, opening = point, "("
+    pieces.append(interval(opening, low, high, whole.key[-1], text))
+    return Answer(text, "interval", "∪".join(piece.key for piece in pieces), tuple(pieces), form="∪")
+
+
+def relation_interval(operands: list[Node], relations: list[str], text: str) -> Answer | None:
+    """The interval of a linear inequality, or of a chain of two, in one variable; None where it is none."""
+    names = set().union(*(symbols(operand) for operand in operands))
+    if len(names) != 1 or len(operands) > 3:
+        return None
+    name = names.pop()
+    bounds = []
+    for left, relation, right in zip(operands, relations, operands[1:], strict=False):
+        bound = _linear_bound(("sub", left, right), relation, name)
+        if bound is None:
+            return None
+        bounds.append(bound)
+    return _from_bounds(bounds, text)
+
+
+def _linear_bound(difference: Node, relation: str, name: str) -> tuple[Any, str] | None:
+    """(place, relation) of `name relation place`."""
+    try:
+        at = [value_at(difference, {name: Fraction(place)}) for place in (0, 1, 3)]
+    except Unreadable:
+        return None
+    slope = at[1] - at[0] if type(at[1]) is type(at[0]) else None
+    if slope is None or type(at[2]) is not type(at[0]) or abs(at[2] - at[0] - 3 * slope) > 1e-20 or not slope:
+        return None
+    if getattr(slope, "imag", 0) or getattr(at[0], "imag", 0):
+        return None
+    return -at[0] / slope, relation if slope > 0 else _TURNED[relation]
+
+
+def _from_bounds(bounds: list[tuple[Any, str]], text: str) -> Answer | None:
+    low, high = ("(", "-inf"), ("inf", ")")
+    for place, relation in bounds:
+        key = as_key(place)
+        if relation == "!=":
+            if len(bounds) > 1:
+                return None
+            ends = [Answer(text, "number", end) for end in ("-inf", key, "inf")]
+            return union(
+                "cup", interval("(", ends[0], ends[1], ")", text), interval("(", ends[1], ends[2], ")", text), text
+            )
+        if relation in (">", ">="):
+            low = ("[" if relation == ">=" else "(", key)
+        else:
+            high = (key, "]" if relation == "<=" else ")")
+    if len(bounds) == 2 and "inf" in (low[1].lstrip("-"), high[0]):
+        return None
+    ends = [Answer(text, "number", low[1]), Answer(text, "number", high[0])]
+    return _open_or(low[0], ends[0], ends[1], high[1], text)
+
+
+def _open_or(opening: str, low: Answer, high: Answer, closing: str, text: str) -> Answer:
+    if opening + closing == "()":
+        return Answer(text, "interval", f"({low.key},{high.key})", (low, high), form="()")
+    return interval(opening, low, high, closing, text)
+
+
+def inverted_absolute(operands: list[Node], relations: list[str], text: str) -> Answer | None:
+    """`1 <= |z| <= 3/2` as two intervals, `|x| < 3` as one."""
+    inner = [operand for operand in operands if symbols(operand)]
+    if len(inner) != 1 or inner[0][0] != "call" or inner[0][1] != "abs" or inner[0][2][0][0] != "sym":
+        return None
+    plain = [operand[2][0] if operand is inner[0] else operand for operand in operands]
+    positive = relation_interval(plain, relations, text)
+    if positive is None or positive.form == "∪":
+        return None
+    low, high = positive.parts
+    mirrored = {"inf": "-inf"}
+    minus = [mirrored.get(end.key) or as_key(-Fraction(end.key)) for end in (high, low) if end.key != "-inf"]
+    turn = {"(": ")", "[": "]", ")": "(", "]": "["}
+    if low.key == "-inf":
+        return _open_or(turn[positive.key[-1]], Answer(text, "number", minus[0]), high, positive.key[-1], text)
+    left = _open_or(
+        turn[positive.key[-1]], *(Answer(text, "number", key) for key in minus), turn[positive.key[0]], text
+    )
+    return union("cup", left, positive, text)

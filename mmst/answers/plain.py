@@ -1,0 +1,156 @@
+"""The fast reader: what nearly all answers to word problems look like, without any grammar.
+
+Numbers with thousands separators, currency, percent signs, scale words and units; fractions and mixed numbers;
+times; number words; yes and no; choice letters.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from mmst.answers.answer import Answer, Unreadable
+from mmst.answers.numerals import (
+    SCALES,
+    decimal_fraction,
+    fraction_key,
+    image_fraction,
+    significant_digits,
+    words_fraction,
+)
+from mmst.answers.policy import KEY_DIGITS
+
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
+_GROUPED = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d{0,2}(?:[ _]\d{3})+(?:\.\d*)?|[1-9]\d*(?:_\d{3})+"
+_NUMBER = re.compile(
+    r"(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|=|\\approx|~)\s*)?"
+    r"(?P<sign>[-+]?)\s*(?P<currency>(?:US|USD|CA|AU|A|C)?\s*\\?[$]|[€£¥₹]|USD|EUR|GBP|Rs\.?)?\s*(?P<sign2>[-+]?)\s*"
+    r"(?:(?P<whole>\d+)\s+)?(?P<top>\d+)\s*/\s*(?P<bottom>\d+)(?P<tail1>(?![\d.,/^]).*)"
+    r"|(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|=|\\approx|~)\s*)?"
+    r"(?P<sign3>[-+]?)\s*(?P<currency2>(?:US|USD|CA|AU|A|C)?\s*\\?[$]|[€£¥₹]|USD|EUR|GBP|Rs\.?)?\s*(?P<sign4>[-+]?)\s*"
+    rf"(?P<number>{_GROUPED}|\d+(?:\.\d*)?|\.\d+)(?P<exponent>[eE][+-]?\d+)?(?P<tail2>(?![\d.,/^_]).*)",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
+_PERCENT = re.compile(r"\s*(?:\\?%|percent(?:age)?(?:\s+points?)?|per\s*cent|pct\.?)\s*", re.IGNORECASE)
+_SCALE = re.compile(r"\s*(hundred|thousand|million|billion|trillion)\b(?!ths?)", re.IGNORECASE)
+_SHORT_SCALES = {"k": 3, "K": 3, "M": 6, "B": 9}
+_UNIT_WORD = r"[A-Za-z][A-Za-z'-]*\.?"
+_UNITS = re.compile(
+    rf"\s*(?:[$€£¥]|/?\s*{_UNIT_WORD}(?:\s*\^?\{{?[23]\}}?)?(?:(?:\s*/\s*|\s+|,\s+)(?:{_UNIT_WORD})(?:\s*\^?\{{?[23]\}}?)?){{0,6}})"
+    r"\s*(?:\([A-Za-z ]+\))?"
+)
+KNOWN_UNITS = frozenset(
+    "mm cm dm km kg mg ml cl dl ft in oz lb lbs yd mi hr hrs min mins sec secs ms am pm mph kph kmh kwh st nd rd th "
+    "g m s h l L J N W V cents cent usd eur gbp pts kcal cal gal qt pt sq cu deg rad pcs km/h m/s units unit".split()
+)
+_NOT_UNITS = frozenset("and or pi sqrt sin cos tan cot sec csc log ln exp theta mod to x y z n i e k a b c t".split())
+_TIME = re.compile(
+    r"(\d{1,2})[:.](\d{2})(?::\d{2})?\s*([ap])\.?\s*m\.?|(\d{1,2}):([0-5]\d)|(\d{1,2})\s*([ap])\.?m\.?", re.I
+)
+_CHOICE = re.compile(r"(?:(?:option|choice)\s+)?(?:\(?([A-J])\)?|\(([a-j])\)|([A-J])[.:)]\s+\S[^\n]{0,80})")
+_BOOLEANS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
+
+
+def read_plain(text: str) -> Answer | None:
+    """The answer when it is a plain one, else None; `text` is unwrapped and in plain characters.
+
+    Raises Unreadable for a number that is too long to be worth it.
+    """
+    if _INTEGER.fullmatch(text):
+        return Answer(text, "number", "0" if text == "-0" else text)
+    first = text[0]
+    if first.isdigit() or first in "-+.$€£¥₹\\=~" or first in "aAceEnrGRUuC":
+        match = _NUMBER.fullmatch(text)
+        answer = _number(text, match) if match else None
+        if answer is not None:
+            return answer
+        if first.isdigit() and (clock := _TIME.fullmatch(text)):
+            return _time(text, clock)
+    if first.isalpha() or first == "(":
+        return _words(text)
+    return None
+
+
+def _number(text: str, match: re.Match[str]) -> Answer | None:
+    group = match.groupdict()
+    tail = group["tail1"] or group["tail2"] or ""
+    currency = bool(group["currency"] or group["currency2"])
+    scale, tail = _scale(tail, currency)
+    percent = _PERCENT.fullmatch(tail)
+    if not percent and tail.strip() and not _is_unit(tail):
+        return None
+    negative = "-" in ((group["sign"] or "") + (group["sign2"] or "") + (group["sign3"] or "") + (group["sign4"] or ""))
+    places, digits = -1, 0
+    if group["top"]:
+        bottom = int(group["bottom"])
+        if not bottom:
+            raise Unreadable("division by zero")
+        value = Fraction(int(group["top"]), bottom) + int(group["whole"] or 0)
+    else:
+        printed = re.sub(r"[ ,_]", "", group["number"]) + (group["exponent"] or "")
+        value = decimal_fraction(printed)
+        places = len(printed.lower().partition("e")[0].partition(".")[2])
+        if "." in printed or group["exponent"]:
+            digits = significant_digits(printed)
+    value *= Fraction(10) ** scale
+    if digits >= KEY_DIGITS:
+        value = image_fraction(value)
+    if negative:
+        value = -value
+    return Answer(text, "percent" if percent else "number", fraction_key(value), (), places if digits else -1, digits)
+
+
+def _scale(tail: str, currency: bool) -> tuple[int, str]:
+    word = _SCALE.match(tail)
+    if word:
+        return SCALES[word[1].lower()], tail[word.end() :]
+    if currency and tail[:1] in _SHORT_SCALES and not tail[1:2].isalpha():
+        return _SHORT_SCALES[tail[0]], tail[1:]
+    return 0, tail
+
+
+def _is_unit(tail: str) -> bool:
+    """Whether what follows a number only names what is counted: ` dollars per hour`, `km/h`, ` cm^2`."""
+    if tail.strip() in (r"^\circ", r"^{\circ}", r"\circ", "$", "€", "£", "¥"):
+        return True
+    if not _UNITS.fullmatch(tail) or len(tail) > 60:
+        return False
+    words = re.findall(r"[A-Za-z][A-Za-z'-]*", tail)
+    head = words[0] if words else ""
+    if any(word.lower() in ("and", "or", "sqrt", "pi") for word in words):
+        return False
+    spaced = tail[0].isspace() or tail[0] == "/" or "^{" in tail
+    if len(head) == 1:
+        return spaced and head in KNOWN_UNITS
+    if head in KNOWN_UNITS or head.lower() in KNOWN_UNITS:
+        return True
+    return head.lower() not in _NOT_UNITS and len(head) >= (3 if spaced else 4)
+
+
+def _time(text: str, match: re.Match[str]) -> Answer | None:
+    hour, minute = int(match[1] or match[4] or match[6]), int(match[2] or match[5] or 0)
+    half = (match[3] or match[7] or "").lower()
+    if hour > (12 if half else 23) or minute > 59:
+        return None
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return Answer(text, "time", f"{hour}:{minute:02d}", form=half)
+
+
+def _words(text: str) -> Answer | None:
+    lowered = text.lower()
+    if lowered in _BOOLEANS:
+        return Answer(text, "boolean", _BOOLEANS[lowered])
+    choice = _CHOICE.fullmatch(text)
+    if choice:
+        return Answer(text, "choice", (choice[1] or choice[2] or choice[3]).upper())
+    if lowered.startswith(("minus ", "negative ")):
+        value = words_fraction(text.partition(" ")[2])
+        return None if value is None else Answer(text, "number", fraction_key(-value))
+    # Units may follow: try the longest run of number words
+    words = text.split()
+    for end in (len(words), len(words) - 1, len(words) - 2):
+        value = words_fraction(" ".join(words[:end])) if end > 0 else None
+        if value is not None:
+            return Answer(text, "number", fraction_key(value))
+    return None
