@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mmst.config import Config
+from mmst.errors import InputError
 from mmst.judging import JudgePool
 from mmst.methods.base import Method
 from mmst.progress import Reporter
@@ -53,7 +54,8 @@ class Services:
         import ray
 
         if not ray.is_initialized():
-            self._exit.enter_context(ray_session(self.config.cluster.address))
+            private = self._exit.enter_context(ray_session(self.config.cluster.address))
+            check_resources(self.config, ray.cluster_resources(), private)
 
     def engine(self, checkpoint: Path | str) -> Engine:
         """The engine, holding this checkpoint."""
@@ -97,20 +99,38 @@ class Services:
 
 
 @contextlib.contextmanager
-def ray_session(address: str | None) -> Iterator[None]:
-    """A connection to a cluster that is there, or a private Ray that ends with the block."""
+def ray_session(address: str | None) -> Iterator[bool]:
+    """A connection to a cluster that is there, or a private Ray (then it yields True) that ends with the block."""
     import ray
 
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    there = address or os.environ.get("RAY_ADDRESS")
+    address = address or os.environ.get("RAY_ADDRESS")
     ray.init(
-        address=there or "local",
-        include_dashboard=None if there else False,
+        address=address or "local",
+        include_dashboard=None if address else False,
         log_to_driver=False,
         logging_level="ERROR",
-        configure_logging=True,
     )
     try:
-        yield
+        yield address is None
     finally:
         ray.shutdown()
+
+
+def check_resources(config: Config, there: Mapping[str, float], fixed: bool) -> None:
+    """Refuse what never fits a cluster that does not grow: such actors would wait for ever.
+
+    Raises InputError with what was asked for and what there is. A cluster that may grow is given the chance to.
+    """
+    engine, cluster = config.engine, config.cluster
+    replicas = engine.replicas if engine.replicas is not None else max(1, engine.min_replicas)
+    for resource, serving, training in (
+        ("CPU", replicas * engine.cpus, cluster.train_workers * cluster.train_cpus),
+        ("GPU", replicas * engine.gpus, cluster.train_workers * cluster.train_gpus),
+    ):
+        asked = serving + training if cluster.placement == "split" else max(serving, training)
+        if fixed and asked > there.get(resource, 0.0):
+            raise InputError(
+                f"cluster: {asked:g} {resource} are asked for (engine {serving:g}, training {training:g}, placement "
+                f"{cluster.placement}), this machine has {there.get(resource, 0.0):g}; lower engine.replicas or "
+                f"cluster.train_workers, or set cluster.placement=shared"
+            )
