@@ -53,9 +53,13 @@ _REWRITES = [
         (r"\\\$|\$|(?<!\\)\\[()]", " "),
         (r"\\%", "%"),
         (r"(?<!\\)\\[\[\]](?=\s|$)|^\\[\[\]]", " "),
+        (r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))|(?<=\d)\s+[xX]\s+(?=\d)", r" \\times "),
+        (r"(?<=\d)j\b", "i"),
+        (r"^(\d+) to (\d+)$", r"\1:\2"),
         (r"(?<=[\d)\]}])(or|and)(?=[A-Z(\d\\])", r" \1 "),
     )
 ]
+_KEPT_END = re.compile(r"\\ $|\d\.\.\.$|[\da-z)}]!$")
 _TRAILING = " \t\r\n.,;:!?"
 
 
@@ -66,7 +70,7 @@ def unwrap(text: str) -> str:
         text = text.strip()
         if not text or (text[0].isalnum() and text[-1].isalnum()):
             return text
-        if text[-1] in _TRAILING and not text.endswith("\\ "):
+        if text[-1] in _TRAILING and not _KEPT_END.search(text):
             text = text.rstrip(_TRAILING)
         for wrapper in _WRAPPERS:
             match = wrapper.fullmatch(text)

@@ -50,7 +50,7 @@ _CLOSING = {")": ")", "]": "]", "}": "}", r"\}": r"\}", r"\rangle": r"\rangle", 
 _TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal|sc|up)?|mbox|hbox|mathrm|mathsf|mathtt|operatorname\*?|rm)\s*\{(?P<text>(?:[^{}]|\{[^{}]*\})*)\}"
 _TOKEN = re.compile(
     rf"(?P<space>\s+)|{_TEXT}|(?P<begin>\\begin\s*\{{(?P<env>[a-zA-Z]+\*?)\}})|(?P<end>\\end\s*\{{[a-zA-Z]+\*?\}})"
-    r"|(?P<num>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)|(?P<cmd>\\(?:[a-zA-Z]+|.))|(?P<name>[A-Za-z]+)"
+    r"|(?P<num>(?:\d+(?:\.\d+|\.(?=\s*\\overline))?|\.\d+)(?:[eE][+-]?\d+)?)|(?P<cmd>\\(?:[a-zA-Z]+|.))|(?P<name>[A-Za-z]+)"
     r"|(?P<op>\*\*|//|<=|>=|!=|==|\.\.\.|[-+*/^_=<>(){}\[\]|,;:!%&'.])",
     re.ASCII | re.DOTALL,
 )
@@ -465,6 +465,7 @@ class Parser:
             len(members) == 1
             and opening in ("(", "{")
             and inner[0] != "seq"
+            and not (opening == "{" and inner[0] == "ratio" and inner[1][0][0] == "sym")
             and self.tokens[self.position - 2].value != ","
         ):
             return inner

@@ -21,7 +21,7 @@ from mmst.answers.numerals import (
 from mmst.answers.policy import KEY_DIGITS
 
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
-_GROUPED = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d{0,2}(?:[ _]\d{3})+(?:\.\d*)?|[1-9]\d*(?:_\d{3})+"
+_GROUPED = r"[1-9]\d{0,2}(?:\.\d{3})+,\d{1,2}|[1-9]\d{0,2}(?:\.\d{3}){2,}|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d{0,2}(?:[ _]\d{3})+(?:\.\d*)?|[1-9]\d*(?:_\d{3})+"
 _NUMBER = re.compile(
     r"(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|=|\\approx|~)\s*)?"
     r"(?P<sign>[-+]?)\s*(?P<currency>(?:US|USD|CA|AU|A|C)?\s*\\?[$]|[€£¥₹]|USD|EUR|GBP|Rs\.?)?\s*(?P<sign2>[-+]?)\s*"
@@ -40,14 +40,14 @@ _UNITS = re.compile(
     r"\s*(?:\([A-Za-z ]+\))?"
 )
 KNOWN_UNITS = frozenset(
-    "mm cm dm km kg mg ml cl dl ft in oz lb lbs yd mi hr hrs min mins sec secs ms am pm mph kph kmh kwh st nd rd th "
+    "mm cm dm km kg mg ml cl dl ft in oz lb lbs yd mi hr hrs min mins sec secs ms mph kph kmh kwh st nd rd th "
     "g m s h l L J N W V cents cent usd eur gbp pts kcal cal gal qt pt sq cu deg rad pcs km/h m/s units unit".split()
 )
 _NOT_UNITS = frozenset("and or pi sqrt sin cos tan cot sec csc log ln exp theta mod to x y z n i e k a b c t".split())
 _TIME = re.compile(
     r"(\d{1,2})[:.](\d{2})(?::\d{2})?\s*([ap])\.?\s*m\.?|(\d{1,2}):([0-5]\d)|(\d{1,2})\s*([ap])\.?m\.?", re.I
 )
-_CHOICE = re.compile(r"(?:(?:option|choice)\s+)?(?:\(?([A-J])\)?|\(([a-j])\)|([A-J])[.:)]\s+\S[^\n]{0,80})")
+_CHOICE = re.compile(r"(?:(?:option|choice)\s+)?(?:\(?([A-J])\)?|\(?([a-j])\)|([A-J])[.:)]\s+\S[^\n]{0,80})")
 _BOOLEANS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 
 
@@ -87,7 +87,7 @@ def _number(text: str, match: re.Match[str]) -> Answer | None:
             raise Unreadable("division by zero")
         value = Fraction(int(group["top"]), bottom) + int(group["whole"] or 0)
     else:
-        printed = re.sub(r"[ ,_]", "", group["number"]) + (group["exponent"] or "")
+        printed = _european(group["number"]) + (group["exponent"] or "")
         value = decimal_fraction(printed)
         places = len(printed.lower().partition("e")[0].partition(".")[2])
         if "." in printed or group["exponent"]:
@@ -98,6 +98,13 @@ def _number(text: str, match: re.Match[str]) -> Answer | None:
     if negative:
         value = -value
     return Answer(text, "percent" if percent else "number", fraction_key(value), (), places if digits else -1, digits)
+
+
+def _european(digits: str) -> str:
+    """Digits with a decimal point and nothing else, from `1,234.5` and `1.234,5` alike."""
+    if digits.count(".") > 1 or (0 <= digits.find(".") < digits.find(",")):
+        digits = digits.replace(".", "").replace(",", ".")
+    return digits.replace(",", "").replace(" ", "").replace("_", "")
 
 
 def _scale(tail: str, currency: bool) -> tuple[int, str]:

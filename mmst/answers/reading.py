@@ -61,6 +61,8 @@ def _read(text: str) -> Answer | None:
 def _is_text(text: str) -> bool:
     if not _WORDS.fullmatch(text):
         return False
+    if re.search(r"[^\W\d_]\(", text):
+        return False
     letters = text.replace(" ", "")
     if letters.isalpha():
         return len(letters) > 2 and not re.fullmatch(r"(?:[a-zA-Z] )*[a-zA-Z]|pi|oo|inf|infinity|infty", text.strip())

@@ -118,8 +118,8 @@ def _real_key(value: Any) -> str:
 
 def to_fraction(value: Any) -> Fraction:
     """The exact value of a finite mpf."""
-    man, exp = value.man_exp
-    return Fraction(int(man)) * Fraction(2) ** int(exp)
+    man, exp = value.man_exp  # without the sign
+    return (-1 if value < 0 else 1) * Fraction(int(man)) * Fraction(2) ** int(exp)
 
 
 class _Evaluator:
@@ -154,12 +154,12 @@ class _Evaluator:
         return image_fraction(value) if digits >= KEY_DIGITS else value
 
     def _sym(self, name: str) -> Any:
-        """A place for this name: positive at the first point, of either sign at the second."""
+        """A place for this name: negative at the second point, positive at the others."""
         if name in self.places:
             return self.places[name]
-        digest = hashlib.blake2b(f"{self.point}{name}".encode(), digest_size=12).digest()
-        place = Fraction(int.from_bytes(digest[:8], "big"), 2**64) * 2 + Fraction(1, 3)
-        return self._float(-place if self.point == 2 and digest[8] & 1 else place)
+        digest = hashlib.blake2b(f"{self.point}{name}".encode(), digest_size=8).digest()
+        place = Fraction(int.from_bytes(digest, "big"), 2**64) * 2 + Fraction(1, 3)
+        return self._float(-place if self.point == 2 else place)
 
     def _const(self, name: str) -> Any:
         mp = _mp()
