@@ -6,12 +6,30 @@ copy of the builtins, which no frame of a running program leads to. So: nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-NAMES = ("ans", "answer")
+_SOLUTION = re.compile(r"\bsolution[ \t]*\(")
 _SCALARS = {"int", "float", "bool", "complex", "str"}
 _CONTAINERS = {"list", "tuple", "set", "frozenset", "dict"}
+
+
+def computed(variables: dict[str, Any]) -> Any:
+    """The value of `ans`, else of `answer`, else None."""
+    value = variables.get("ans")
+    return variables.get("answer") if value is None else value
+
+
+def only_defines_solution(program: str) -> bool:
+    """Whether a function `solution` that is there is defined and never called: the convention of some prompts."""
+    return len(_SOLUTION.findall(program)) == 1
+
+
+def last_line(stdout: str) -> tuple[str | None, str | None]:
+    """("printed", the last line that is not blank), or (None, None) if there is none."""
+    lines = stdout.rstrip().splitlines()
+    return ("printed", lines[-1].strip()) if lines else (None, None)
 
 
 class TooLong(Exception):

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
+from mmst.sandbox.answer import last_line
 from mmst.sandbox.execution import Execution, Limits, SandboxUnavailable, Status
 from mmst.sandbox.execution import Path as Way
 
@@ -142,12 +143,6 @@ class ForkServer:
         if status != "ok":
             answer = None
         return Execution(status, answer, kind, stdout, stderr, float(cpu), float(wall), self.way)
-
-
-def last_line(stdout: str) -> tuple[str | None, str | None]:
-    """("printed", the last line that is not blank), or (None, None) if there is none."""
-    lines = stdout.rstrip().splitlines()
-    return ("printed", lines[-1].strip()) if lines else (None, None)
 
 
 def _status(ended: int, killed: str, cpu_spent: bool) -> Status:

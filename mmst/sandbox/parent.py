@@ -38,7 +38,6 @@ _WARM = ("_strptime", "calendar", "cmath", "collections", "copy", "dataclasses",
 RESULT = 3  # the descriptor that a child leaves its answer on
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED: user and system time of a process, <linux/posix-timers.h>
 _IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]+)|import[ \t]+([\w., \t]+))")
-_SOLUTION = re.compile(r"\bsolution[ \t]*\(")
 # Not for programs: windows, browsers, printing on import, and foreign memory.
 _KEPT_OUT = {"antigravity", "this", "tkinter", "turtle", "turtledemo", "idlelib", "lib2to3", "test", "ensurepip",
              "venv", "ctypes", "_ctypes", "__hello__", "__phello__", "__main__"}  # fmt: skip
@@ -131,7 +130,9 @@ def _child(config: dict[str, typing.Any], confinement: confine.Confinement, audi
     if audit:
         sys.addaudithook(_refuse)
     private, outcome = config["private"], ["crashed", None, None]
-    run = partial(_run, source, main.__dict__, outcome, private["render"], private["TooLong"], config["output_bytes"])
+    only_defined = private["only_defines_solution"](source)
+    program = partial(_value_of, main.__dict__, private["computed"], sys.stdout, only_defined)
+    run = partial(_run, source, program, outcome, private["render"], private["TooLong"], config["output_bytes"])
     hand_over = partial(private["hand_over"], nonce, outcome, os.pwrite, RESULT)
     return map(operator.call, (run, hand_over, partial(os._exit, 0)))
 
@@ -155,21 +156,21 @@ def _imported(names: list[str], allowed: frozenset[str] | set[str]) -> bool:
         if name.partition(".")[0] in allowed and name not in sys.modules:
             try:
                 importlib.import_module(name)
-            except ImportError:  # the program's own import will say so
+            except Exception:  # the program's own import will say so
                 return False
     return True
 
 
 def _run(
     source: str,
-    namespace: dict[str, typing.Any],
+    value_of: typing.Callable[[types.CodeType], typing.Any],
     outcome: list[str | None],
     render: typing.Callable[[typing.Any, int], tuple[str, str]],
     too_long: type[Exception],
     most: int,
 ) -> None:
     """Run the program and put (status, kind, answer) in `outcome`, what went wrong on standard error."""
-    stdout, only_defined = sys.stdout, len(_SOLUTION.findall(source)) == 1
+    stdout = sys.stdout
     try:
         code = compile(source, "<program>", "exec", dont_inherit=True)
     except BaseException as error:  # MemoryError and RecursionError included: nested too deep to be read
@@ -179,7 +180,7 @@ def _run(
         sys.excepthook(type(error), error.with_traceback(None), None)
         return
     try:
-        value = _value_of(code, namespace, stdout, only_defined)
+        value = value_of(code)
         sys.set_int_max_str_digits(0)
         outcome[:] = ["ok", *(render(value, most) if value is not None else (None, None))]
     except too_long as error:
@@ -194,7 +195,11 @@ def _run(
 
 
 def _value_of(
-    code: types.CodeType, namespace: dict[str, typing.Any], stdout: typing.TextIO, only_defined: bool
+    namespace: dict[str, typing.Any],
+    computed: typing.Callable[[dict[str, typing.Any]], typing.Any],
+    stdout: typing.TextIO,
+    only_defined: bool,
+    code: types.CodeType,
 ) -> typing.Any:
     """What the program computed, by convention: `ans`, `answer`, or what a `solution` that it only defines returns."""
     try:
@@ -207,11 +212,10 @@ def _value_of(
         if sys.stdout is not stdout:
             sys.stdout.flush()
         stdout.flush()
-    for name in ("ans", "answer"):
-        if namespace.get(name) is not None:
-            return namespace[name]
-    solution = namespace.get("solution")
-    return solution() if only_defined and callable(solution) and not stdout.tell() else None
+    value, solution = computed(namespace), namespace.get("solution")
+    if value is None and only_defined and callable(solution) and not stdout.tell():
+        return solution()
+    return value
 
 
 def _status_of(error: BaseException) -> str:

@@ -22,8 +22,9 @@ def execute_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield each row with `status`, `answer`, `stdout`, `stderr` and `seconds` (wall time) added, in their order.
 
-    Rows are read and given as programs are judged, not all at once. `method` holds for all rows; without it each row says its own in `method_field`. Raises InputError naming the
-    row, by its `id` or else its number from 1, for a missing text and a method that cannot be executed.
+    Rows are read and given as programs are judged, not all at once. `method` holds for all rows; without it each
+    row says its own in `method_field`. Raises InputError naming the row, by its `id` or else its number from 1, for
+    a missing text and a method that cannot be executed.
     """
     given: deque[dict[str, Any]] = deque()
 
