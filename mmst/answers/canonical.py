@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from mmst.answers.answer import Answer, Unreadable
 from mmst.answers.grammar import Node
@@ -314,7 +315,7 @@ def _equation_key(operands: list[Node]) -> str:
     return "eq:" + ",".join(as_key(_real(value / values[0])) for value in values[1:])
 
 
-def _real(value: object) -> object:
+def _real(value: Any) -> Any:
     if getattr(value, "imag", 0):
         raise Unreadable("complex values")
     return getattr(value, "real", value)
@@ -326,8 +327,8 @@ def _relation(operands: list[Node], relations: list[str], text: str) -> Answer:
         operands, relations = operands[::-1], [{">": "<", ">=": "<="}.get(r, r) for r in relations[::-1]]
     if len(operands) == 2:
         difference = ("sub", operands[0], operands[1])
-        values = [_real(sample(difference, point)) for point in (1, 2, 3)]
-        scale = abs(values[0])  # type: ignore[arg-type]
+        values: list[Any] = [_real(sample(difference, point)) for point in (1, 2, 3)]
+        scale = abs(values[0])
         if scale < 1e-20:
             raise Unreadable("relation without content")
         if relations == ["!="]:

@@ -25,9 +25,11 @@ _REFUSAL = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<!\bapprox)(?<!\bRs)(?<!\bvs)(?<![ap]\.m)[.!?]+(?=[\"'*)\]$]*(?:\s|$))(?!\s\d)|\n|<\|")
 _NUMBER = re.compile(
-    r"(?<![\w.\\^{])(?:(?<!\d)(?<!\d\s)(?<![)\]]\s)(?<![)\]])-\s?)?(?:\\?\$\s?|[€£¥]\s?)?(?:(?<!\d)-)?"
-    r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d.]\d)|\d+,\d{1,2}(?=\s?[$€])|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
-    r"(?:\s+\d+\s?/\s?\d+|\s?/\s?\d+(?![\d/]))?"
+    r"(?<![\w.\\^{])"
+    r"(?:(?<!\d)(?<!\d\s)(?<![)\]]\s)(?<![)\]])-\s?)?(?:\\?\$\s?|[€£¥]\s?)?(?:(?<!\d)-)?"  # sign and currency
+    r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d.]\d)"  # thousands
+    r"|\d+,\d{1,2}(?=\s?[$€])|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+    r"(?:\s+\d+\s?/\s?\d+|\s?/\s?\d+(?![\d/]))?"  # fractions
     r"(?:\s?(?:\\?%|percent\b|(?:hundred|thousand|million|billion|trillion)\b))?"
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
@@ -182,7 +184,7 @@ def _statement(text: str, start: int, end: int) -> Found | None:
 def _candidates(text: str, start: int, end: int) -> Iterator[Found]:
     """Formulas and numbers between start and end, in order; numbers inside a readable formula are not repeated."""
     covered = start
-    spans: list[tuple[int, int, Answer]] = []
+    spans: list[tuple[int, int, Answer | None]] = []
     for match in _MATH.finditer(text, start, end):
         answer = read_answer(match[0])
         if (
@@ -191,13 +193,13 @@ def _candidates(text: str, start: int, end: int) -> Iterator[Found]:
             and not re.fullmatch(r"\$\s*[a-zA-Z]\s*\$", match[0])
         ):
             spans.append((match.start(), match.end(), answer))
-    for left, right, answer in [*spans, (end, end, None)]:  # type: ignore[list-item]
+    for left, right, formula in [*spans, (end, end, None)]:
         for match in _NUMBER.finditer(text, covered, left):
             number = _read(match[0])
             if number is not None:
                 yield Found(number, match.start(), match.end())
-        if answer is not None:
-            yield Found(answer, left, right)
+        if formula is not None:
+            yield Found(formula, left, right)
         covered = right
 
 

@@ -65,7 +65,7 @@ def _merged(pieces: list[Answer]) -> list[Answer]:
     merged = pieces[:1]
     for piece in pieces[1:]:
         last = merged[-1]
-        if last.parts and piece.parts and last.parts[1].key == piece.parts[0].key and "]" + "[" != "":
+        if last.parts and piece.parts and last.parts[1].key == piece.parts[0].key:
             if last.key.endswith("]") or piece.key.startswith("["):
                 merged[-1] = interval(last.key[0], last.parts[0], piece.parts[1], piece.key[-1], last.text)
                 continue
@@ -155,12 +155,12 @@ def inverted_absolute(operands: list[Node], relations: list[str], text: str) -> 
     if positive is None or positive.form == "∪":
         return None
     low, high = positive.parts
-    mirrored = {"inf": "-inf"}
-    minus = [mirrored.get(end.key) or as_key(-Fraction(end.key)) for end in (high, low) if end.key != "-inf"]
     turn = {"(": ")", "[": "]", ")": "(", "]": "["}
+    opening, closing = positive.key[0], positive.key[-1]
     if low.key == "-inf":
-        return _open_or(turn[positive.key[-1]], Answer(text, "number", minus[0]), high, positive.key[-1], text)
-    left = _open_or(
-        turn[positive.key[-1]], *(Answer(text, "number", key) for key in minus), turn[positive.key[0]], text
-    )
-    return union("cup", left, positive, text)
+        return _open_or(turn[closing], _minus(high), high, closing, text)
+    return union("cup", _open_or(turn[closing], _minus(high), _minus(low), turn[opening], text), positive, text)
+
+
+def _minus(end: Answer) -> Answer:
+    return Answer(end.text, "number", "-inf" if end.key == "inf" else as_key(-Fraction(end.key)))

@@ -1,5 +1,6 @@
 """Numbers as exact fractions and as keys; number words."""
 
+# ruff: noqa: SIM905 (word lists are easier to read as one string)
 from __future__ import annotations
 
 import re

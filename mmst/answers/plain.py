@@ -4,6 +4,7 @@ Numbers with thousands separators, currency, percent signs, scale words and unit
 times; number words; yes and no; choice letters.
 """
 
+# ruff: noqa: SIM905 (word lists are easier to read as one string)
 from __future__ import annotations
 
 import re
@@ -21,23 +22,26 @@ from mmst.answers.numerals import (
 from mmst.answers.policy import KEY_DIGITS
 
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
-_GROUPED = r"[1-9]\d{0,2}(?:\.\d{3})+,\d{1,2}|[1-9]\d{0,2}(?:\.\d{3}){2,}|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d{0,2}(?:[ _]\d{3})+(?:\.\d*)?|[1-9]\d*(?:_\d{3})+"
+_GROUPED = "|".join(
+    (
+        r"[1-9]\d{0,2}(?:\.\d{3})+,\d{1,2}|[1-9]\d{0,2}(?:\.\d{3}){2,}",  # 1.234,50 and 1.234.567
+        r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d{0,2}(?:[ _]\d{3})+(?:\.\d*)?|[1-9]\d*(?:_\d{3})+",
+    )
+)
 _NUMBER = re.compile(
     r"(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|=|\\approx|~)\s*)?"
-    r"(?P<sign>[-+]?)\s*(?P<currency>(?:US|USD|CA|AU|A|C)?\s*\\?[$]|[€£¥₹]|USD|EUR|GBP|Rs\.?)?\s*(?P<sign2>[-+]?)\s*"
-    r"(?:(?P<whole>\d+)\s+)?(?P<top>\d+)\s*/\s*(?P<bottom>\d+)(?P<tail1>(?![\d.,/^]).*)"
-    r"|(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|=|\\approx|~)\s*)?"
-    r"(?P<sign3>[-+]?)\s*(?P<currency2>(?:US|USD|CA|AU|A|C)?\s*\\?[$]|[€£¥₹]|USD|EUR|GBP|Rs\.?)?\s*(?P<sign4>[-+]?)\s*"
-    rf"(?P<number>{_GROUPED}|\d+(?:\.\d*)?|\.\d+)(?P<exponent>[eE][+-]?\d+)?(?P<tail2>(?![\d.,/^_]).*)",
+    r"(?P<sign>[-+]?)\s*(?P<currency>(?:US|CA|AU|A|C)?\s*\\?[$]|[€£¥₹]|USD|EUR|GBP|Rs\.?)?\s*(?P<sign2>[-+]?)\s*"
+    rf"(?:(?:(?P<whole>\d+)\s+)?(?P<top>\d+)\s*/\s*(?P<bottom>\d+)"
+    rf"|(?P<number>{_GROUPED}|\d+(?:\.\d*)?|\.\d+)(?P<exponent>[eE][+-]?\d+)?)"
+    r"(?P<tail>(?![\d.,^_]|\s*/\s*\d).*)",
     re.ASCII | re.DOTALL | re.IGNORECASE,
 )
 _PERCENT = re.compile(r"\s*(?:\\?%|percent(?:age)?(?:\s+points?)?|per\s*cent|pct\.?)\s*", re.IGNORECASE)
 _SCALE = re.compile(r"\s*(hundred|thousand|million|billion|trillion)\b(?!ths?)", re.IGNORECASE)
 _SHORT_SCALES = {"k": 3, "K": 3, "M": 6, "B": 9}
-_UNIT_WORD = r"[A-Za-z][A-Za-z'-]*\.?"
+_UNIT_WORD = r"[A-Za-z][A-Za-z'-]*\.?(?:\s*\^?\{?[23]\}?)?"
 _UNITS = re.compile(
-    rf"\s*(?:[$€£¥]|/?\s*{_UNIT_WORD}(?:\s*\^?\{{?[23]\}}?)?(?:(?:\s*/\s*|\s+|,\s+)(?:{_UNIT_WORD})(?:\s*\^?\{{?[23]\}}?)?){{0,6}})"
-    r"\s*(?:\([A-Za-z ]+\))?"
+    rf"\s*(?:[$€£¥]|/?\s*{_UNIT_WORD}(?:(?:\s*/\s*|\s+|,\s+){_UNIT_WORD}){{0,6}})\s*(?:\([A-Za-z ]+\))?"
 )
 KNOWN_UNITS = frozenset(
     "mm cm dm km kg mg ml cl dl ft in oz lb lbs yd mi hr hrs min mins sec secs ms mph kph kmh kwh st nd rd th "
@@ -45,7 +49,7 @@ KNOWN_UNITS = frozenset(
 )
 _NOT_UNITS = frozenset("and or pi sqrt sin cos tan cot sec csc log ln exp theta mod to x y z n i e k a b c t".split())
 _TIME = re.compile(
-    r"(\d{1,2})[:.](\d{2})(?::\d{2})?\s*([ap])\.?\s*m\.?|(\d{1,2}):([0-5]\d)|(\d{1,2})\s*([ap])\.?m\.?", re.I
+    r"(\d{1,2})[:.](\d{2})(?::\d{2})?\s*([ap])\.?\s*m\.?|(\d{1,2}):([0-5]\d)|(\d{1,2})\s*([ap])\.?m\.?", re.IGNORECASE
 )
 _CHOICE = re.compile(r"(?:(?:option|choice)\s+)?(?:\(?([A-J])\)?|\(?([a-j])\)|([A-J])[.:)]\s+\S[^\n]{0,80})")
 _BOOLEANS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
@@ -72,35 +76,30 @@ def read_plain(text: str) -> Answer | None:
 
 
 def _number(text: str, match: re.Match[str]) -> Answer | None:
-    group = match.groupdict()
-    tail = group["tail1"] or group["tail2"] or ""
-    currency = bool(group["currency"] or group["currency2"])
-    scale, tail = _scale(tail, currency)
+    scale, tail = _scale(match["tail"], currency=bool(match["currency"]))
     percent = _PERCENT.fullmatch(tail)
     if not percent and tail.strip() and not _is_unit(tail):
         return None
-    negative = "-" in ((group["sign"] or "") + (group["sign2"] or "") + (group["sign3"] or "") + (group["sign4"] or ""))
     places, digits = -1, 0
-    if group["top"]:
-        bottom = int(group["bottom"])
-        if not bottom:
+    if match["top"]:
+        if not int(match["bottom"]):
             raise Unreadable("division by zero")
-        value = Fraction(int(group["top"]), bottom) + int(group["whole"] or 0)
+        value = Fraction(int(match["top"]), int(match["bottom"])) + int(match["whole"] or 0)
     else:
-        printed = _european(group["number"]) + (group["exponent"] or "")
+        printed = _plain_digits(match["number"]) + (match["exponent"] or "")
         value = decimal_fraction(printed)
-        places = len(printed.lower().partition("e")[0].partition(".")[2])
-        if "." in printed or group["exponent"]:
+        if "." in printed or match["exponent"]:
+            places = len(printed.lower().partition("e")[0].partition(".")[2])
             digits = significant_digits(printed)
-    value *= Fraction(10) ** scale
+    value *= 10**scale
     if digits >= KEY_DIGITS:
         value = image_fraction(value)
-    if negative:
+    if "-" in (match["sign"], match["sign2"]):
         value = -value
-    return Answer(text, "percent" if percent else "number", fraction_key(value), (), places if digits else -1, digits)
+    return Answer(text, "percent" if percent else "number", fraction_key(value), places=places, digits=digits)
 
 
-def _european(digits: str) -> str:
+def _plain_digits(digits: str) -> str:
     """Digits with a decimal point and nothing else, from `1,234.5` and `1.234,5` alike."""
     if digits.count(".") > 1 or (0 <= digits.find(".") < digits.find(",")):
         digits = digits.replace(".", "").replace(",", ".")

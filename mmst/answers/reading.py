@@ -1,5 +1,6 @@
 """A bare answer, as a reference states it or a program prints it, in canonical form."""
 
+# ruff: noqa: SIM905 (word lists are easier to read as one string)
 from __future__ import annotations
 
 import re

@@ -82,11 +82,11 @@ def _constant_key(value: Any, node: Node, point: int = 0) -> tuple[str, str]:
     real, imaginary = mp.re(value), mp.im(value)
     if mp.isnan(real) or mp.isnan(imaginary):
         raise Unreadable("not a number")
-    if max(abs(real), abs(imaginary)) < mp.mpf(10) ** -15 or (
-        imaginary and abs(imaginary) < abs(real) * mp.mpf(10) ** -15
+    if (
+        max(abs(real), abs(imaginary)) < mp.mpf(10) ** -15
+        or (imaginary and abs(imaginary) < abs(real) * mp.mpf(10) ** -15)
+        or (real and abs(real) < abs(imaginary) * mp.mpf(10) ** -15)
     ):
-        real, imaginary = _sharper(node, point, value)
-    elif real and abs(real) < abs(imaginary) * mp.mpf(10) ** -15:
         real, imaginary = _sharper(node, point, value)
     if imaginary:
         return "complex", f"{_real_key(real)}+{_real_key(imaginary)}i"
