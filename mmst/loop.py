@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mmst.config import Config
+from mmst.config import Config, ModelConfig
 from mmst.errors import InputError
 from mmst.methods import methods_named
 from mmst.problems.sets import read_sets
@@ -41,6 +41,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
     that kept nothing.
     """
     methods = methods_named(config.methods)
+    check_model(config.model)
     sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
     with opened(root, config) as run:
         problems = prepare(run, config, sets, report)
@@ -85,6 +86,17 @@ def stages_of(config: Config, number: int) -> list[Stage]:
 def trains_first(config: Config) -> bool:
     """Whether round 0 trains: on views, or because a model from scratch knows nothing yet."""
     return config.round0.enabled or config.model.path is None
+
+
+def check_model(model: ModelConfig) -> None:
+    """Refuse a base model that is a path without a model or without a tokenizer; a hub id is looked up later."""
+    if model.path is None or (not Path(model.path).exists() and not model.path.startswith((".", "/", "~"))):
+        return
+    path = Path(model.path)
+    if not (path / "config.json").is_file():
+        raise InputError(f"model.path: {path} is no Hugging Face model directory (it has no config.json)")
+    if not any((path / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")):
+        raise InputError(f"model.path: {path} has no tokenizer; save it beside the model")
 
 
 def refuse_nothing(round_: RoundDirectory) -> None:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mmst.answers import find_answer
-from mmst.answers.calculations import calculation_key, false_calculation
+from mmst.answers.calculations import false_calculation
 from mmst.methods.base import Method, Shot, Verdict, Wording
+from mmst.methods.duplicates import rationale_key
 
 if TYPE_CHECKING:
     from mmst.sandbox import Sandbox
@@ -52,7 +53,7 @@ class ChainOfThought(Method):
 
     def duplicate_key(self, text: str) -> str:
         """The ordered calculations (RFT); the words themselves where there are none."""
-        return "\n".join(calculation_key(text)) or " ".join(text.casefold().split())
+        return rationale_key(text)
 
     def false_calculation(self, text: str) -> str | None:
         found = false_calculation(text)

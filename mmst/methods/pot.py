@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mmst.answers import read_answer
 from mmst.methods.base import Method, Shot, Verdict, Wording
+from mmst.methods.duplicates import program_key
 from mmst.sandbox import values_by_line
-from mmst.selection.duplicates import program_key
 
 if TYPE_CHECKING:
     from mmst.sandbox import Sandbox

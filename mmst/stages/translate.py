@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from mmst.methods import METHODS
 from mmst.methods.base import Method, Solution
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.tables import read_table, write_table
-from mmst.selection import Fate, Keeper, plan_translations
-from mmst.stages.filter import labels_of, read_kept
+from mmst.selection import Fate, Label, plan_translations, reasons
+from mmst.stages.filter import TRANSLATION_FATES, FateRow, primed_keeper, read_kept
 from mmst.stages.job import Job
 from mmst.stages.parts import write_parts
 
@@ -18,19 +19,52 @@ _PART = 2048
 
 def translate(job: Job, round_: RoundDirectory) -> None:
     """Write `translations/part-*.parquet` and `translations/fates.parquet`."""
-    settings, round_number = job.config.translate, round_.number
+    settings, number = job.config.translate, round_.number
     questions = {problem.id: problem.question for problem in job.problems["train"]}
     with round_.stage("translate") as commit:
-        plan = plan_translations(list(read_kept(round_, "filter")), job.methods, settings)
-        solver = job.solver(round_number - 1, commit, settings.temperature)
+        plan = plan_translations(read_kept(round_, "filter"), job.methods, settings)
+        solver = job.solver(number - 1, commit, settings.temperature)
         with commit.timed("translate"), job.report.bar("translating", len(plan), "solutions") as bar:
 
             async def rewrite(item: tuple[Solution, Method]) -> list[Solution]:
                 origin, target = item
                 question = questions[origin.problem_id] if settings.include_question else None
-                row = await solver.translate(origin, METHODS[origin.method], target, question, round_number)
+                row = await solver.translate(origin, METHODS[origin.method], target, question, number)
                 bar.advance(1, row.tokens)
                 return [row]
 
             at_once = 1 + -(-2 * job.config.cluster.in_flight // _PART)
             written = job.services.wait(write_parts(round_.translations, plan, _PART, at_once, rewrite, bar.advance))
+        rows = _fates(job, round_, [row for path, _ in written for row in read_table(path, Solution)])
+        fates = round_.translations / TRANSLATION_FATES
+        write_table(fates, FateRow, rows)
+        commit.parts = [*(round_.part(path, count) for path, count in written), round_.part(fates, len(rows))]
+        commit.figures = {
+            "translations": len(rows),
+            "kept": sum(row.kept for row in rows),
+            "kept_by_method": {m.name: sum(r.kept for r in rows if r.method == m.name) for m in job.methods},
+            "made_by_method": dict(Counter(row.method for row in rows)),
+            "reasons": dict(reasons(Fate(row.kept, row.reason) for row in rows)),
+        }
+
+
+def _fates(job: Job, round_: RoundDirectory, translations: list[Solution]) -> list[FateRow]:
+    """A translation is kept like everything else: judged, equal to the label, not false, not a duplicate."""
+    keeper = primed_keeper(job, round_.number, with_round=True)
+    labels = {row.problem_id: row for row in read_table(round_.fates, FateRow) if row.label_key is not None}
+    rows = []
+    for solution in translations:
+        held = labels[solution.problem_id]
+        source = "gold" if held.label_source == "gold" else "agreement"
+        label = Label(held.label_key, held.label, source, held.support, 0)
+        (fate,) = keeper.decide([solution], label)
+        rows.append(
+            replace(
+                held,
+                solution_id=solution.solution_id,
+                method=solution.method,
+                kept=fate.kept,
+                reason=fate.reason,
+            )
+        )
+    return rows

@@ -1,0 +1,122 @@
+"""Filter: label each problem, keep what agrees with the label, once, and give every solution its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+from mmst.answers import read_answer
+from mmst.methods import METHODS
+from mmst.methods.base import Solution
+from mmst.runs.directory import RoundDirectory
+from mmst.runs.tables import read_table, write_table
+from mmst.selection import Fate, Keeper, Label, label_problem, over_balance, reasons
+from mmst.stages.job import Job
+
+TRANSLATION_FATES = "fates.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class FateRow:
+    """A row of `fates.parquet`: what became of a solution, and the label that it was held against."""
+
+    solution_id: str
+    problem_id: str
+    method: str
+    label: str | None
+    label_key: str | None
+    label_source: str | None
+    support: float
+    kept: bool
+    reason: str
+
+
+def filter_(job: Job, round_: RoundDirectory) -> None:
+    """Write `fates.parquet`."""
+    gold = {p.id: answer for p in job.problems["train"] if p.answer and (answer := read_answer(p.answer))}
+    keeper = primed_keeper(job, round_.number)
+    labels: Counter[str] = Counter()
+    rows: list[FateRow] = []
+    with round_.stage("filter") as commit:
+        for problem_id, solutions in by_problem(_solutions(round_)):
+            reference = gold.get(problem_id)
+            key = reference.key if reference else None
+            label = label_problem(solutions, key, job.config.filter, round_.number)
+            text = reference.text if reference and label.source == "gold" else label.answer
+            labels[label.source or "none"] += 1
+            if label.source == "agreement" and key is not None:
+                # Known only where reference answers exist; they are looked at for this figure and nothing else.
+                labels["agreement_right" if label.key == key else "agreement_wrong"] += 1
+            fates = keeper.decide(solutions, label)
+            rows += [_fate_row(s, f, label, text) for s, f in zip(solutions, fates, strict=True)]
+        kept = [(row.solution_id, row.problem_id, row.method) for row in rows if row.kept]
+        surplus = over_balance(kept, job.config.filter.balance)
+        rows = [replace(r, kept=False, reason="balance") if r.solution_id in surplus else r for r in rows]
+        write_table(round_.fates, FateRow, rows)
+        commit.parts = [round_.part(round_.fates, len(rows))]
+        commit.figures = {
+            "solutions": len(rows),
+            "kept": sum(row.kept for row in rows),
+            "kept_by_method": {m.name: sum(r.kept for r in rows if r.method == m.name) for m in job.methods},
+            "problems_with_kept": len({row.problem_id for row in rows if row.kept}),
+            "labels": dict(labels),
+            "reasons": dict(reasons(Fate(row.kept, row.reason) for row in rows)),
+        }
+
+
+def primed_keeper(job: Job, number: int, *, with_round: bool = False) -> Keeper:
+    """A keeper that knows what earlier rounds kept, and with `with_round` what this one's filter kept."""
+    keeper = Keeper(
+        job.config.filter,
+        lambda method, text: METHODS[method].duplicate_key(text),
+        lambda method, text: METHODS[method].false_calculation(text),
+    )
+    for earlier in range(1, number):
+        keeper.remember(read_kept(job.run.round(earlier), "filter"))
+        keeper.remember(read_kept(job.run.round(earlier), "translate"))
+    if with_round:
+        keeper.remember(read_kept(job.run.round(number), "filter"))
+    return keeper
+
+
+def read_kept(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
+    """The solutions that a round's `filter` (native) or `translate` (translated) kept; none where it isn't done."""
+    if not round_.done(stage):
+        return
+    fates = round_.fates if stage == "filter" else round_.translations / TRANSLATION_FATES
+    kept = {row.solution_id for row in read_table(fates, FateRow) if row.kept}
+    for path in _tables(round_, "generate" if stage == "filter" else stage):
+        yield from (row for row in read_table(path, Solution) if row.solution_id in kept)
+
+
+def by_problem(solutions: Iterable[Solution]) -> Iterator[tuple[str, list[Solution]]]:
+    """Solutions problem by problem; they stand together in the files."""
+    for problem_id, group in groupby(solutions, key=lambda solution: solution.problem_id):
+        yield problem_id, list(group)
+
+
+def _tables(round_: RoundDirectory, stage: str) -> list[Path]:
+    return [path for path in round_.part_paths(stage) if path.name.startswith("part-")]
+
+
+def _solutions(round_: RoundDirectory) -> Iterator[Solution]:
+    """What was judged; turns on the way to a solution have no fate of their own."""
+    for path in _tables(round_, "generate"):
+        yield from (row for row in read_table(path, Solution) if row.status != "turn")
+
+
+def _fate_row(solution: Solution, fate: Fate, label: Label, text: str | None) -> FateRow:
+    return FateRow(
+        solution.solution_id,
+        solution.problem_id,
+        solution.method,
+        text,
+        label.key,
+        label.source,
+        label.support,
+        fate.kept,
+        fate.reason,
+    )

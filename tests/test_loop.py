@@ -1,0 +1,209 @@
+"""The loop end to end at tiny size, with every real part: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from mmst.methods.base import Solution
+from mmst.runs.directory import RunDirectory
+from mmst.runs.tables import read_table
+from mmst.stages.filter import FateRow, read_kept
+from mmst.stages.rows import TrainingRow
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+MICRO = {
+    "name": "micro",
+    "problems": {
+        "synthetic": {
+            "train": 60, "annotated": 400, "dev": 40, "test": 40,
+            "steps": {1: 1.0}, "operators": ["+", "-"], "largest": 9, "bound": 18, "distractors": 0, "wordings": 2,
+        }
+    },
+    "model": {"scratch": {"width": 64, "layers": 2, "heads": 2, "context": 128}},
+    "round0": {
+        "tasks": {"cot": {"limit": 200}, "pot": {"limit": 200}, "pot->cot": {"limit": 100}, "cot->pot": {"limit": 100}},
+        "schedule": {"steps": 150, "learning_rate": 5e-3},
+        "mixture": {},
+    },
+    "rounds": {"max": 1},
+    "sampling": {"per_problem": 4, "max_tokens": 64},
+    "translate": {"include_question": False},
+    "training": {"batch": 32, "schedule": {"steps": 20, "learning_rate": 1e-3}},
+}  # fmt: skip
+
+
+def command(config: Path, root: Path, *more: str) -> list[str]:
+    return [
+        sys.executable,
+        "-c",
+        "from mmst.cli import main; main()",
+        "run",
+        str(config),
+        "--run-dir",
+        str(root),
+        *more,
+    ]
+
+
+def left_over(root: Path) -> list[str]:
+    """Processes that still work on this run: they carry a variable that the run was given."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MMST_TEST_RUN") == str(root) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline())[:100])
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> tuple[RunDirectory, subprocess.CompletedProcess]:
+    """A run that was interrupted in its first round and then gone on with."""
+    directory = tmp_path_factory.mktemp("loop")
+    config, root = directory / "micro.yaml", directory / "run"
+    config.write_text(yaml.safe_dump(MICRO))
+    environment = {**os.environ, "MMST_TEST_RUN": str(root)}
+    log = directory / "first.log"
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            command(config, root), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        ) as first,
+    ):
+        while "round 1: generate" not in log.read_text() and first.poll() is None:
+            time.sleep(0.5)
+        assert first.poll() is None, log.read_text()
+        asked = time.monotonic()
+        first.send_signal(signal.SIGINT)
+        assert first.wait(timeout=60) == 130, log.read_text()
+        took = time.monotonic() - asked
+    assert took < 30
+    assert "Traceback" not in log.read_text()
+    assert left_over(root) == []
+    result = subprocess.run(command(config, root), capture_output=True, text=True, env=environment, timeout=600)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert left_over(root) == []
+    return RunDirectory(root), result
+
+
+def test_an_interrupted_run_goes_on_without_doing_a_finished_stage_again(run) -> None:
+    _, result = run
+    assert "round 0: train" not in result.stdout
+    assert "round 1: generate" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_every_stage_of_every_round_has_its_manifest(run) -> None:
+    directory, _ = run
+    for stage in ("train", "evaluate", "promote"):
+        assert directory.round(0).done(stage)
+    for stage in ("generate", "filter", "translate", "train", "evaluate", "promote"):
+        assert directory.round(1).done(stage)
+
+
+def test_every_problem_is_solved_by_every_method_and_every_sample_once(run) -> None:
+    directory, _ = run
+    rows = [row for path in directory.round(1).part_paths("generate") for row in read_table(path, Solution)]
+    asked = {(row.problem_id, row.method, row.sample) for row in rows}
+    assert len(rows) == len(asked) == 60 * 2 * 2
+    assert len({row.seed for row in rows}) == len(rows)
+
+
+def test_every_solution_has_a_fate_with_a_reason_and_what_is_kept_is_right(run) -> None:
+    directory, _ = run
+    round_ = directory.round(1)
+    rows = {row.solution_id: row for path in round_.part_paths("generate") for row in read_table(path, Solution)}
+    fates = list(read_table(round_.fates, FateRow))
+    assert {fate.solution_id for fate in fates} == set(rows)
+    assert all(fate.reason for fate in fates)
+    kept = [fate for fate in fates if fate.kept]
+    assert kept
+    assert all(rows[fate.solution_id].answer is not None for fate in kept)
+
+
+def test_translations_name_their_origin_and_another_method(run) -> None:
+    directory, _ = run
+    natives = {row.solution_id: row for row in read_kept(directory.round(1), "filter")}
+    translated = list(read_kept(directory.round(1), "translate"))
+    assert translated
+    for row in translated:
+        assert row.method != natives[row.origin_id].method
+        assert row.key == natives[row.origin_id].key
+
+
+def test_every_pool_row_leads_to_what_it_came_from(run) -> None:
+    directory, _ = run
+    round_ = directory.round(1)
+    kept = {row.solution_id for stage in ("filter", "translate") for row in read_kept(round_, stage)}
+    rows = list(read_table(round_.pool, TrainingRow))
+    assert {row.source for row in rows} == {"view", "native", "translated", "pair"}
+    assert {row.solution_id for row in rows if row.source != "view"} == kept
+    assert all(row.solution_id is None for row in rows if row.source == "view")
+
+
+def test_the_status_has_what_people_ask_for(run) -> None:
+    directory, _ = run
+    printed = subprocess.run(
+        [sys.executable, "-c", "from mmst.cli import main; main()", "status", str(directory.root), "--json"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    status = json.loads(printed)
+    assert status["state"] == "finished"
+    last = status["rounds"][-1]
+    assert set(last["accuracy"]) == {"cot", "pot", "vote", "any"}
+    assert last["n"] == 40
+    assert isinstance(status["rounds"][0]["flat"], bool)
+    assert last["seconds"]["generate"] > 0
+
+
+def test_a_finished_run_does_nothing_and_says_so(run) -> None:
+    directory, _ = run
+    config = directory.root.parent / "micro.yaml"
+    before = sorted((path, path.stat().st_mtime_ns) for path in directory.root.rglob("*.parquet"))
+    again = subprocess.run(command(config, directory.root), capture_output=True, text=True, timeout=60)
+    assert again.returncode == 0
+    assert "nothing to do" in again.stdout
+    assert before == sorted((path, path.stat().st_mtime_ns) for path in directory.root.rglob("*.parquet"))
+
+
+def test_the_checkpoint_is_one_that_plain_transformers_loads(run) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    directory, _ = run
+    path = directory.round(1).checkpoint
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    model = AutoModelForCausalLM.from_pretrained(path)
+    assert tokenizer.pad_token_id != tokenizer.eos_token_id
+    assert model.config.vocab_size >= len(tokenizer)
+    assert json.loads((path / "mmst.json").read_text())["style"] == "tuned"
+
+
+def test_a_filter_that_keeps_nothing_says_why_and_stops(run, tmp_path) -> None:
+    """The finished round 0 is forked; reference answers that nothing can equal leave nothing to keep."""
+    from mmst.config_file import build_config
+    from mmst.runs.opening import fork
+
+    directory, _ = run
+    tree = {**MICRO, "filter": {"label": "agreement", "agreement": {"share": 1.0}}, "methods": ["cot", "pot"]}
+    root, config = tmp_path / "none", tmp_path / "none.yaml"
+    config.write_text(yaml.safe_dump(tree))
+    fork(directory.root, root, build_config(tree))
+    path = root / "problems" / "train.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.unlink()
+    nonsense = [{**row, "question": "Why?"} for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in nonsense))
+    result = subprocess.run(command(config, root), capture_output=True, text=True, timeout=300)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "round 1 kept nothing of 240 solutions" in result.stderr
+    assert not (root / "round-001" / "pool.parquet").exists()
