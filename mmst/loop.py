@@ -26,10 +26,15 @@ from mmst.runs.directory import RoundDirectory
 from mmst.runs.ending import stop_reason
 from mmst.runs.opening import check_resumable, opened
 from mmst.runs.status import round_line, write_rounds
-from mmst.stages import evaluate, filter_, generate, promote, train, translate
+from mmst.stages.evaluate import evaluate
+from mmst.stages.filter import filter_
+from mmst.stages.generate import generate
 from mmst.stages.job import Job
 from mmst.stages.prepare import prepare
+from mmst.stages.promote import promote
 from mmst.stages.services import Services
+from mmst.stages.train import train
+from mmst.stages.translate import translate
 
 Stage = Callable[[Job, RoundDirectory], None]
 

@@ -85,7 +85,7 @@ def test_what_gives_no_answer_says_why(sandbox, method, text, reason, status) ->
 
 def test_programs_are_translated_with_what_they_computed() -> None:
     assert POT.with_values("total = 3 + 4\nrest = total - 5\nprint(rest)") == (
-        "total = 3 + 4 # 7\nrest = total - 5 # 2\nprint(rest)"
+        "total = 3 + 4 # 7\nrest = total - 5 # 2\nprint(rest) # 2"
     )
 
 

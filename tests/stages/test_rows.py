@@ -44,7 +44,7 @@ def test_a_pair_of_views_is_a_translation() -> None:
     row = views({"pot->cot": TaskLimit(limit=1)})[0]
     number = int(row.problem_id[1:])
     assert row.task == "pot->cot"
-    assert row.prompt.startswith(f"a = {number} + 1 # {number + 1}\nprint(a)\n")
+    assert row.prompt.startswith(f"a = {number} + 1 # {number + 1}\nprint(a) # {number + 1}\n")
     assert row.completion == f"{number} + 1 = {number + 1}\nThe answer is {number + 1}."
 
 
