@@ -2,7 +2,7 @@
 
 Values are exact fractions. What is written decides nothing that a careful reader would not hold against the writer:
 a result may be rounded or cut to the places that it shows, percent may mean a hundredth or points, a chain may go on
-from a result (`3 + 4 = 7 + 2 = 9`), units may be converted. Where that leaves doubt the calculation is neither true
+from a result (`3 + 4 = 7 + 2 = 9`), units may be converted. Where that leaves doubt, a calculation is neither true
 nor false.
 """
 
@@ -14,18 +14,28 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-MAX_SIDE = 80
-"""Longest side of an equation that is read, in tokens."""
-MAX_DEPTH = 30
-"""Deepest nesting of parentheses."""
-MAX_DIGITS = 40
-"""Longer numbers are not read."""
+from mmst.answers.arithmetic import Expression, Side, Token, leading, tokens_of, trailing
+
+_MARK = re.compile(r"<<([^<>\n]*)>>")
+_END = re.compile(
+    r"[\n;!?]|(?<!\d):|:(?!\d)"  # but 9:30
+    r"|(?<![-+*/=(]\s)(?<!\.)\.(?![\d.])"  # but 0.5, .5, 3.33... and the slip `. 5` after an operator
+    r"|(?<!\d),|,(?!\s?\d{3}(?!\d)|\d)"  # but 1,000 and the slips `1, 000` and `1,0000`
+)
+_CONVERTIBLE = {
+    "time": "second sec minute min hour hr day week month year decade night",
+    "money": "cent dollar $ ¢ penny pennies nickel dime quarter buck",
+    "length": "inch inche foot feet ft yard mile cm mm m km meter metre block lap",
+    "amount": "ounce oz pound lb gram g kg kilogram ton mg cup pint quart gallon liter litre ml teaspoon tablespoon",
+    "count": "dozen pair score",
+}
+_KIND_OF_UNIT = {word: kind for kind, words in _CONVERTIBLE.items() for word in words.split()}
 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """An equation as it stands in a text: both sides as written, whether it holds (none: can't be told), and its
-    half-open span [start, end) in characters."""
+    """An equation as it stands in a text: both sides as written, whether it holds (none: can't be told), its
+    half-open span [start, end) in characters, and `key`, its one spelling without units and white space."""
 
     left: str
     right: str
@@ -33,18 +43,20 @@ class Calculation:
     start: int
     end: int
     key: str
-    """Both sides in one spelling: without units, currency and white space."""
 
 
 def calculations(text: str) -> list[Calculation]:
-    """The calculations stated in a text, in their order. Equations without any operation are not calculations.
+    """The calculations stated in a text, in their order. An equation without any operation is none.
 
     >>> [(c.left, c.right, c.holds) for c in calculations("They pay 3 * $4 = $12, so 20 - 12 = 9 is left.")]
     [('3 * $4', '$12', True), ('20 - 12', '9', False)]
     """
-    found = []
-    for start, end in _pieces(text):
-        found += _read_piece(text, start, end)
+    outside = _MARK.sub(lambda mark: " " * len(mark[0]), text)
+    found = [c for mark in _MARK.finditer(text) for c in _stated(text, text, *mark.span(1))]
+    start = 0
+    for end in [*(match.start() for match in _END.finditer(outside)), len(text)]:
+        found += _stated(text, outside, start, end)
+        start = end + 1
     return sorted(found, key=lambda calculation: calculation.start)
 
 
@@ -56,73 +68,75 @@ def false_calculation(text: str) -> Calculation | None:
 def calculation_key(text: str) -> tuple[str, ...]:
     """The ordered list of equations, in one spelling: what duplicates share (RFT, Yuan et al. 2023, section 3.3).
 
-    An equation that directly repeats the one before it (as `<<3+4=7>>` marks do) counts once.
+    An equation that directly repeats the one before it, as calculator marks do, counts once.
     """
     keys = [calculation.key for calculation in calculations(text)]
     return tuple(key for number, key in enumerate(keys) if number == 0 or keys[number - 1] != key)
 
 
-# --- tokens -----------------------------------------------------------------------------------------------------
-
-_MARK = re.compile(r"<<([^<>\n]*)>>")
-_BREAK = re.compile(r"[\n;:!?]|\.(?!\d)|,(?!\d{3}(?!\d))|(?<![\d=+*/-]) ?[–—] ?(?![\d$])")
-_TOKEN = re.compile(
-    r"""(?P<number>(?:(?:US)?\\?[$€£¥]\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+))
-    |(?P<percent>\\?%|percent\b)
-    |(?P<equal>=)
-    |(?P<operator>\*\*|\\times\b|\\cdot\b|\\div\b|[-+*/^×✕·⋅÷−–∗])
-    |(?P<open>[(\[])|(?P<close>[)\]])
-    |(?P<word>[^\W\d_]+(?:['’_-]?\w+)*)
-    |(?P<other>\S)""",
-    re.VERBOSE,
-)
-_OPERATORS = {"×": "*", "✕": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "−": "-", "–": "-", "**": "^"} | {
-    "\\times": "*", "\\cdot": "*", "\\div": "/", "x": "*", "X": "*", "times": "*", "plus": "+", "minus": "-",
-}  # fmt: skip
-_MATHS_WORDS = frozenset(
-    "half halves third thirds quarter quarters twice double triple thrice dozen dozens hundred hundreds thousand "
-    "thousands million millions billion billions times plus minus divided multiplied squared cubed less remainder "
-    "remaining of r am pm and by sum difference product square root sqrt pi".split()
-)
-_CONVERTED = {
-    "second": "time", "sec": "time", "minute": "time", "min": "time", "hour": "time", "hr": "time", "day": "time",
-    "week": "time", "month": "time", "year": "time", "decade": "time", "cent": "money", "dollar": "money", "$": "money",
-    "penny": "money", "pennies": "money", "nickel": "money", "dime": "money", "quarter": "money", "inch": "length",
-    "inches": "length", "foot": "length", "feet": "length", "ft": "length", "yard": "length", "mile": "length",
-    "cm": "length", "mm": "length", "m": "length", "km": "length", "meter": "length", "metre": "length",
-    "ounce": "weight", "oz": "weight", "pound": "weight", "lb": "weight", "gram": "weight", "g": "weight",
-    "kg": "weight", "kilogram": "weight", "ton": "weight", "mg": "weight", "cup": "volume", "pint": "volume",
-    "quart": "volume", "gallon": "volume", "liter": "volume", "litre": "volume", "ml": "volume", "dozen": "count",
-    "pair": "count", "score": "count",
-}  # fmt: skip
+def _stated(text: str, shown: str, start: int, end: int) -> Iterator[Calculation]:
+    """The links of the equations in one sentence; `shown` is the text with what is not to be read blanked out."""
+    if "=" not in shown[start:end]:
+        return
+    sides: list[list[Token]] = [[]]
+    for token in tokens_of(shown, start, end):
+        if token.kind == "equal":
+            sides.append([])
+        else:
+            sides[-1].append(token)
+    for before, after in pairwise(sides):
+        left, right = trailing(before), leading(after)
+        if left is None or right is None or not (left.expression.operations or right.expression.operations):
+            continue
+        yield Calculation(
+            text[left.start : left.end],
+            text[right.start : right.end],
+            _holds(left, right),
+            left.start,
+            right.end,
+            f"{left.expression.key}={right.expression.key}",
+        )
 
 
-@dataclass(slots=True)
-class _Token:
-    """`kind` is number, variable, percent, operator, open, close, equal or gap (words and signs between
-    expressions). `value` of a number; `units` are the words that belong to it."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-    value: Fraction = Fraction(0)
-    places: int = 0
-    units: tuple[str, ...] = ()
-
-
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Spans that hold an equal sign and no end of a sentence: calculator marks, and the text without them."""
-    for mark in _MARK.finditer(text):
-        yield mark.span(1)
-    start = 0
-    blank = _MARK.sub(lambda mark: " " * len(mark[0]), text)
-    for end in [match.start() for match in _BREAK.finditer(blank)] + [len(text)]:
-        if "=" in blank[start:end]:
-            yield start, end
-        start = end + 1
+def _holds(left: Side, right: Side) -> bool | None:
+    a, b = left.expression, right.expression
+    if None in (*a.values, *b.values):
+        return None
+    going_on: Expression | None = b
+    while going_on is not None:
+        if _equal(a, going_on):
+            return True
+        going_on = going_on.begins
+    certain = a.operations and not (left.doubtful or right.doubtful or a.mixes_percent or b.mixes_percent)
+    return False if certain and not _whole_part(a, b) and not _convertible(left.units, right.units) else None
 
 
-def _read_piece(text: str, start: int, end: int) -> Iterator[Calculation]:
-    piece = _MARK.sub(lambda mark: " " * len(mark[0]), text[start:end])
-    return iter(())
+def _equal(a: Expression, b: Expression) -> bool:
+    """Whether two sides are equal under some reading of their percent signs; a single number may be rounded, or cut
+    to the decimals that it shows."""
+    for value in a.values:
+        for other, places in zip(b.values, (b.places + 2 * b.percent, b.places), strict=True):
+            assert value is not None and other is not None
+            difference = abs(value - other)
+            unit = Fraction(1, 10**places)
+            if not difference or (not b.operations and (difference <= unit / 2 or (places and difference < unit))):
+                return True
+    return False
+
+
+def _whole_part(a: Expression, b: Expression) -> bool:
+    """Whether a side that is no whole number is followed by a whole one next to it: how many boxes are full."""
+    return any(
+        v is not None and w is not None and w.denominator == 1 and abs(v - w) < 1
+        for v, w in zip(a.values, b.values, strict=True)
+    )
+
+
+def _convertible(left: frozenset[str], right: frozenset[str]) -> bool:
+    """Whether units of one kind differ, so that one may have been converted into the other."""
+    a, b = ({_singular(unit) for unit in units} & _KIND_OF_UNIT.keys() for units in (left, right))
+    return a != b and len({_KIND_OF_UNIT[unit] for unit in a | b}) < len(a | b)
+
+
+def _singular(unit: str) -> str:
+    return unit if unit in _KIND_OF_UNIT else unit.removesuffix("s")

@@ -1,0 +1,357 @@
+"""Arithmetic inside prose: tokens with their units, and the expressions that end or begin at a place in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+MAX_TOKENS = 80
+"""Longest side of an equation that is read."""
+MAX_DEPTH = 30
+"""Deepest nesting of parentheses."""
+MAX_DIGITS = 40
+"""Digits of the longest number, and of the largest power, that is read."""
+
+_TOKEN = re.compile(
+    r"""(?P<number>(?P<currency>(?:US)?\\?[$€£¥]\s?)?
+        (?P<digits>\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:(?<=\.\d)\.{2,3}|…)?)
+    |(?P<percent>\\?%|percent\b)
+    |(?P<equal>=)
+    |(?P<operator>\*\*|\\times\b|\\cdot\b|\\div\b|[-+*/^×✕·⋅÷−–∗]|(?<![^\W\d_])[xX](?=\s*(?:\\?[$€£¥]\s?)?[\d.(])
+        |(?<=\s)(?:times|plus|minus|divided\ by|multiplied\ by)(?=\s+(?:\\?[$€£¥]\s?)?[\d.(]))
+    |(?P<open>[(\[])|(?P<close>[)\]])
+    |(?P<word>[^\W\d_]+(?:['’_]?\w+|-[^\W\d_]{2,})*)
+    |(?P<other>\S)""",
+    re.VERBOSE,
+)
+_SIGNS = {
+    "**": "^", "×": "*", "✕": "*", "·": "*", "⋅": "*", "∗": "*", "\\times": "*", "\\cdot": "*", "x": "*", "X": "*",
+    "times": "*", "multiplied by": "*", "÷": "/", "\\div": "/", "divided by": "/", "−": "-", "–": "-", "plus": "+",
+    "minus": "-",
+}  # fmt: skip
+_UNIT_SIGNS = ("$", "€", "£", "¥", "¢", "°", '"', "'")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_OPEN_ENDED = _words(
+    "half halves third thirds quarter quarters twice double triple thrice dozen dozens hundred hundreds thousand "
+    "thousands k million millions billion billions divided multiplied squared cubed less remainder r am pm root sqrt "
+    "pi average"
+)
+"""Words that may change the value of the expression beside them."""
+_WHOSE = _words("of the her his their its my our those these all remaining total")
+"""Words of which `2/3 of the` and the like are made."""
+_NO_UNITS = _words(
+    "because since so as then thus therefore hence if when while which that and or but of is are was were be has have "
+    "had he she it they we you"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`kind` is number, variable, percent, operator, open, close, equal or gap (whatever is no arithmetic); `text` is
+    an operator's one spelling. `value` and `places` (decimals shown) are a number's, `units` the words behind it."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    value: Fraction = Fraction(0)
+    places: int = 0
+    units: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A value that was written down.
+
+    `values` are its readings with percent as a hundredth and as points, none where it isn't known (variables,
+    division by zero). `begins` is what its last operation is done to: a chain may go on from it.
+    """
+
+    values: tuple[Fraction | None, Fraction | None]
+    key: str
+    operations: int = 0
+    places: int = 0
+    percent: bool = False
+    mixes_percent: bool = False
+    begins: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """An expression at its place in the text, the units in it, and whether what stands beside it may change it."""
+
+    expression: Expression
+    start: int
+    end: int
+    units: frozenset[str]
+    doubtful: bool
+
+
+def tokens_of(text: str, start: int, end: int) -> list[Token]:
+    """The tokens of a span; units are part of what they belong to."""
+    raw = [_token(match) for match in _TOKEN.finditer(text, start, end)]
+    tokens: list[Token] = []
+    at = 0
+    while at < len(raw):
+        token = raw[at]
+        at += 1
+        if token.kind == "number":
+            token, at = _fraction(text, raw, at - 1)
+        if token.kind == "gap":
+            token = _variable(raw, at - 1)
+        tokens.append(token)
+        if token.kind in ("number", "close", "percent"):
+            units, at, joint = _units(raw, at, token, tokens)
+            tokens[-1] = replace(token, units=token.units | units, end=raw[at - 1].end if units else token.end)
+            tokens += joint
+    return tokens
+
+
+def _token(match: re.Match[str]) -> Token:
+    kind, text = str(match.lastgroup), match[0]
+    if match["number"]:
+        digits = match["digits"].replace(",", "")
+        if len(digits) > MAX_DIGITS or re.match(r"0\d", digits):  # 0730 is a time
+            return Token("gap", text, *match.span())
+        units = frozenset(match["currency"].strip("US\\ ")) if match["currency"] else frozenset()
+        places = len(digits.partition(".")[2])
+        return Token("number", text, *match.span(), Fraction(digits), places, units)
+    if kind in ("word", "other"):
+        return Token("gap", text, *match.span())
+    return Token(kind, _SIGNS.get(text, text), *match.span())
+
+
+def _fraction(text: str, raw: Sequence[Token], at: int) -> tuple[Token, int]:
+    """The number at a place and where it ends: `2 1/2`, `2 and 1/2` are one, and so is what 6 is divided by in
+    `6 / 1/4`, as the spaces say."""
+    here = raw[at]
+    after = at + 1 + (len(raw) > at + 1 and raw[at + 1].text == "and")
+    if (part := _tight(raw, after)) and text[here.end : raw[after].start].strip() in ("", "and"):
+        whole = not here.places and here.end < raw[after].start and part.value < 1
+        if whole and not raw[after].units:
+            return replace(here, end=part.end, value=here.value + part.value), after + 3
+    divided = at > 0 and raw[at - 1].text == "/" and raw[at - 1].end < here.start
+    if divided and (part := _tight(raw, at)):
+        return part, at + 3
+    return here, at + 1
+
+
+def _tight(raw: Sequence[Token], at: int) -> Token | None:
+    """A fraction of whole numbers that is written without spaces."""
+    if [token.kind for token in raw[at : at + 3]] != ["number", "operator", "number"]:
+        return None
+    top, slash, bottom = raw[at : at + 3]
+    joined = slash.text == "/" and top.end == slash.start and slash.end == bottom.start
+    if not joined or top.places or bottom.places or not bottom.value:
+        return None
+    return replace(top, end=bottom.end, value=top.value / bottom.value)
+
+
+def _variable(raw: list[Token], at: int) -> Token:
+    """A single letter, or a name with an underscore, stands for a number where arithmetic is next to it."""
+    token = raw[at]
+    if not (len(token.text) == 1 and token.text.isalpha()) and "_" not in token.text:
+        return token
+    after = raw[at + 1].kind if at + 1 < len(raw) else "equal"
+    return replace(token, kind="variable") if after in ("operator", "equal", "close") else token
+
+
+def _units(raw: list[Token], at: int, token: Token, before: list[Token]) -> tuple[frozenset[str], int, list[Token]]:
+    """The unit words from `at` on, where they end, and the multiplication that an `of` behind them means.
+
+    Words between two numbers belong to neither, unless an operator or the end of the expression follows them.
+    """
+    words, end = [], at
+    while end < len(raw):
+        here, touching = raw[end], raw[end].start == raw[end - 1].end
+        slash = here.text == "/" or (here.text == "-" and touching)
+        if here.kind == "operator" and slash and _is_unit(raw, end + 1):
+            end += 1
+        elif not (_is_unit(raw, end) or (here.text in _UNIT_SIGNS and touching)):
+            break
+        words.append(raw[end].text.casefold())
+        end += 1
+    follows = raw[end].kind if end < len(raw) else "equal"
+    fraction = token.kind == "percent" or (len(before) > 1 and before[-2].text == "/")
+    if words[:1] == ["of"] and _WHOSE.issuperset(words) and follows in ("number", "open") and fraction:
+        return frozenset(), end, [Token("operator", "*", raw[at].start, raw[end - 1].end)]
+    if not words or words[0] in _OPEN_ENDED or words[0] in _NO_UNITS:
+        return frozenset(), at, []
+    if follows in ("number", "open", "gap") or len(words) > 6 or not _NO_UNITS.isdisjoint(words):
+        return frozenset(words[:1]), at + 1 + (raw[at].kind == "operator"), []
+    return frozenset(words), end, []
+
+
+def _is_unit(raw: list[Token], at: int) -> bool:
+    """Whether a token may be a word of a unit: not a variable, nor a letter that touches its number."""
+    if at >= len(raw) or raw[at].kind != "gap" or not raw[at].text.replace("-", "").isalpha():
+        return False
+    return len(raw[at].text) > 1 or (raw[at].text in "amghslL" and raw[at].start > raw[at - 1].end)
+
+
+def leading(tokens: Sequence[Token]) -> Side | None:
+    """The longest expression at the beginning."""
+    parser = _Parser(tokens[:MAX_TOKENS])
+    expression = parser.sum()
+    if expression is None:
+        return None
+    behind = tokens[parser.at : parser.at + 1]
+    doubtful = any(token.kind not in ("gap", "open", "close") or _may_change(token) for token in behind)
+    return _side(tokens[: parser.at], expression, doubtful)
+
+
+def trailing(tokens: Sequence[Token]) -> Side | None:
+    """The longest expression at the end."""
+    tokens = tokens[-MAX_TOKENS:]
+    first = max((number + 1 for number, token in enumerate(tokens) if token.kind == "gap"), default=0)
+    for start in range(first, len(tokens)):
+        parser = _Parser(tokens[start:])
+        expression = parser.sum()
+        if expression is None or start + parser.at < len(tokens):
+            continue
+        skipped = [token.kind for token in tokens[first:start]]
+        beside = [token for token in tokens[:first] if token.text.casefold() not in _WHOSE][-1:]
+        label = skipped == ["number", "close"] or (skipped == ["operator"] and first == 0)  # `1) 3 + 4`, `- 3 + 4`
+        doubtful = (
+            len(tokens) == MAX_TOKENS
+            or not (label or {"open"}.issuperset(skipped))
+            or any(token.kind == "operator" or token.text.casefold() in _OPEN_ENDED for token in tokens[:first][-2:])
+            or any(map(_may_change, beside))
+        )
+        return _side(tokens[start:], expression, doubtful)
+    return None
+
+
+def _side(tokens: Sequence[Token], expression: Expression, doubtful: bool) -> Side:
+    units = frozenset[str]().union(*(token.units for token in tokens))
+    return Side(expression, tokens[0].start, tokens[-1].end, units, doubtful)
+
+
+def _may_change(token: Token) -> bool:
+    """Whether a word or sign next to an expression may change its value."""
+    plain = token.text[0].isalpha() or token.kind != "gap" or token.text in "\"'“”’‘&$"
+    return not plain or token.text.casefold() in _OPEN_ENDED
+
+
+class _Parser:
+    """Precedence climbing that stops, without harm, where no arithmetic follows any more."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self.depth = 0
+
+    def sum(self) -> Expression | None:
+        return self._chain(self._product, "+-")
+
+    def _product(self) -> Expression | None:
+        return self._chain(self._power, "*/")
+
+    def _chain(self, part: Callable[[], Expression | None], operators: str) -> Expression | None:
+        left = part()
+        while left is not None:
+            at = self.at
+            operator = self._operator(operators)
+            right = part() if operator else None
+            if operator is None or right is None:
+                self.at = at
+                return left
+            left = _operate(operator, left, right)
+        return None
+
+    def _operator(self, operators: str) -> str | None:
+        token = self._peek()
+        if token is None:
+            return None
+        if token.kind == "operator" and token.text in operators:
+            self.at += 1
+            return token.text
+        touching = self.at > 0 and self.tokens[self.at - 1].end == token.start
+        return "*" if touching and "*" in operators and token.kind in ("open", "variable") else None
+
+    def _power(self) -> Expression | None:
+        base, at = self._operand(), self.at
+        if base is None or self._operator("^") is None:
+            return base
+        exponent = self._operand()
+        if exponent is None:
+            self.at = at
+            return base
+        return _power(base, exponent)
+
+    def _operand(self) -> Expression | None:
+        token = self._peek()
+        if token is None:
+            return None
+        self.at += 1
+        if token.kind == "operator" and token.text == "-":
+            after = self._peek()
+            tight = after is not None and after.start == token.end  # else it is a bullet or a dash
+            inner = self._operand() if tight else None
+            return _operate("-", _number(Fraction(0)), inner, sign=True) if inner else None
+        if token.kind == "number":
+            return self._percent(_number(token.value, token.places))
+        if token.kind == "variable":
+            return Expression((None, None), token.text)
+        if token.kind == "open" and self.depth < MAX_DEPTH:
+            self.depth += 1
+            inner = self.sum()
+            self.depth -= 1
+            closing = self._peek()
+            if inner and closing and closing.kind == "close":
+                self.at += 1
+                return self._percent(inner)
+        return None
+
+    def _percent(self, inner: Expression) -> Expression:
+        token = self._peek()
+        if token is None or token.kind != "percent":
+            return inner
+        self.at += 1
+        hundredth, points = inner.values
+        values = None if hundredth is None else hundredth / 100, points
+        return replace(inner, values=values, key=f"{inner.key}%", percent=True, begins=None)
+
+    def _peek(self) -> Token | None:
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
+
+
+def _number(value: Fraction, places: int = 0) -> Expression:
+    return Expression((value, value), str(value), places=places)
+
+
+def _operate(operator: str, left: Expression, right: Expression, sign: bool = False) -> Expression:
+    values = tuple(_value(operator, a, b) for a, b in zip(left.values, right.values, strict=True))
+    return Expression(
+        (values[0], values[1]),
+        f"{operator}{right.key}" if sign else f"({left.key}{operator}{right.key})",
+        operations=right.operations if sign else left.operations + right.operations + 1,
+        places=right.places if sign else 0,
+        percent=left.percent or right.percent,
+        mixes_percent=left.mixes_percent
+        or right.mixes_percent
+        or (operator in "+-" and not sign and left.percent != right.percent),
+        begins=None if sign else left,
+    )
+
+
+def _value(operator: str, a: Fraction | None, b: Fraction | None) -> Fraction | None:
+    if a is None or b is None or (operator == "/" and not b):
+        return None
+    return a + b if operator == "+" else a - b if operator == "-" else a * b if operator == "*" else a / b
+
+
+def _power(base: Expression, exponent: Expression) -> Expression:
+    a, b = base.values[0], exponent.values[0]
+    known = a is not None and b is not None and b.denominator == 1 and 0 <= b <= MAX_DIGITS
+    if known and a is not None and b is not None:
+        known = len(str(a)) * int(b) <= MAX_DIGITS
+    value = a ** int(b) if known and a is not None and b is not None else None
+    return Expression((value, value), f"({base.key}^{exponent.key})", base.operations + 1, begins=base)

@@ -1,0 +1,128 @@
+"""Filtering rows of any origin: the same labels, checks and caps as in a round, for `mmst filter`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mmst.answers import read_answer
+from mmst.config import FilterConfig
+from mmst.errors import InputError
+from mmst.methods.base import Method, Solution, Verdict
+from mmst.selection.keep import Fate, Keeper, over_balance
+from mmst.selection.labels import Label, label_problem
+
+if TYPE_CHECKING:
+    from mmst.answers.answer import Answer
+
+
+def filter_rows(
+    rows: Iterable[Mapping[str, Any]],
+    judge: Callable[[str, str], Verdict],
+    config: FilterConfig,
+    *,
+    text_field: str = "text",
+    methods: Mapping[str, Method] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Judge, label and filter solutions.
+
+    Parameters
+    ----------
+    rows
+        {problem_id, question, answer?, method, text}; rows of one problem need not stand together. All are held in
+        memory, since a problem's last row may decide about its first one.
+    judge
+        (method, text) to a verdict.
+    config
+        As in a round; everything counts as round 1.
+    text_field
+        Column of the solution.
+    methods
+        By name; none takes the registered ones.
+
+    Yields
+    ------
+    The same rows in the same order, each with `status`, `answer_found`, `label`, `kept` and `reason`.
+
+    Raises
+    ------
+    InputError
+        A row without problem, method or text, an unknown method, two different reference answers for one problem.
+    """
+    if methods is None:
+        from mmst.methods import METHODS as methods  # methods need the keys of this package, so not at the top
+    held = list(rows)
+    gold: dict[str, Answer] = {}
+    solutions: dict[str, list[Solution]] = {}
+    for number, row in enumerate(held, 1):
+        _check(row, number, text_field, methods, gold)
+        solutions.setdefault(str(row["problem_id"]), []).append(_judged(row, number, text_field, judge))
+    keeper = Keeper(
+        config,
+        lambda method, text: methods[method].duplicate_key(text),
+        lambda method, text: methods[method].false_calculation(text),
+    )
+    outcomes: dict[int, tuple[Solution, Label, Fate]] = {}
+    for problem_id, group in solutions.items():
+        label = label_problem(group, gold[problem_id].key if problem_id in gold else None, config, round=1)
+        for solution, fate in zip(group, keeper.decide(group, label), strict=True):
+            outcomes[solution.sample] = solution, label, fate
+    kept = [(s.solution_id, s.problem_id, s.method) for s, _, fate in outcomes.values() if fate.kept]
+    surplus = over_balance(kept, config.balance)
+    for number, row in enumerate(held, 1):
+        solution, label, fate = outcomes[number]
+        if solution.solution_id in surplus:
+            fate = Fate(False, "balance")
+        reference = gold[solution.problem_id].text if label.source == "gold" else label.answer
+        yield {
+            **row,
+            "status": solution.status,
+            "answer_found": solution.answer,
+            "label": reference,
+            "kept": fate.kept,
+            "reason": fate.reason,
+        }
+
+
+def _check(
+    row: Mapping[str, Any], number: int, text_field: str, methods: Mapping[str, Method], gold: dict[str, Answer]
+) -> None:
+    """Check one row and note its reference answer."""
+    for field in ("problem_id", "method", text_field):
+        if row.get(field) is None:
+            raise InputError(f"row {number}: field `{field}` is missing")
+    if row["method"] not in methods:
+        raise InputError(f"row {number}: method: `{row['method']}` is none of {', '.join(sorted(methods))}")
+    if not isinstance(row[text_field], str):
+        raise InputError(f"row {number}: {text_field}: expected text, found {type(row[text_field]).__name__}")
+    if row.get("answer") is None:
+        return
+    problem_id, answer = str(row["problem_id"]), read_answer(str(row["answer"]))
+    if answer is None:
+        raise InputError(f"row {number}: answer: `{row['answer']}` cannot be read")
+    if gold.setdefault(problem_id, answer).key != answer.key:
+        raise InputError(
+            f"row {number}: answer: `{row['answer']}`, but an earlier row of problem `{problem_id}` says "
+            f"`{gold[problem_id].text}`"
+        )
+
+
+def _judged(row: Mapping[str, Any], number: int, text_field: str, judge: Callable[[str, str], Verdict]) -> Solution:
+    """A row as a solution whose sample is the row's number, so that earlier rows go first."""
+    verdict = judge(row["method"], row[text_field])
+    return Solution(
+        solution_id=str(number),
+        problem_id=str(row["problem_id"]),
+        round=1,
+        method=row["method"],
+        sample=number,
+        checkpoint="",
+        seed=0,
+        prompt="",
+        text=row[text_field],
+        finish_reason="stop",
+        tokens=0,
+        status=verdict.status,
+        answer=verdict.answer,
+        key=verdict.key,
+    )

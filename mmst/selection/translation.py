@@ -1,0 +1,37 @@
+"""Which kept solution is rewritten into which other method (MMST, section 3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mmst.selection.labels import order
+
+if TYPE_CHECKING:
+    from mmst.config import TranslateConfig
+    from mmst.methods.base import Method, Solution
+
+
+def plan_translations(
+    kept: Iterable[Solution], methods: Sequence[Method], config: TranslateConfig
+) -> list[tuple[Solution, Method]]:
+    """Every kept native solution with each other method, at most `config.per_problem` per problem and target.
+
+    Where there are more, the methods that they come from take turns; within a method the earliest sample is first.
+    The plan is in the order of problem, target and source, whatever order the solutions come in.
+    """
+    by_problem: dict[str, dict[str, list[Solution]]] = {}
+    for solution in sorted(kept, key=order):
+        if solution.origin_id is None:
+            by_problem.setdefault(solution.problem_id, {}).setdefault(solution.method, []).append(solution)
+    plan = []
+    for problem_id in sorted(by_problem):
+        for target in methods:
+            sources = [rows for method, rows in sorted(by_problem[problem_id].items()) if method != target.name]
+            turns = sorted(
+                ((turn, number, row) for number, rows in enumerate(sources) for turn, row in enumerate(rows)),
+                key=lambda entry: entry[:2],
+            )
+            plan += [(row, target) for *_, row in turns[: config.per_problem]]
+    return plan
