@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from mmst.config import SandboxConfig
@@ -23,7 +24,7 @@ class Judge:
 
     def counts(self) -> dict[str, int]:
         """How many programs took which path through the sandbox, and what the cross-check found, since the start."""
-        return dict(self._sandbox.counts)
+        return dataclasses.asdict(self._sandbox.counts)
 
     def protection(self) -> str:
         """What keeps programs in, in one line."""

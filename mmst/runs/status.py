@@ -13,9 +13,6 @@ from mmst.errors import InputError
 from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
 from mmst.runs.files import write_text
 
-FLAT_WITHIN = 0.03
-"""Round 0 is flat when no method's dev accuracy moved by this much over its last steps."""
-
 
 def run_at(path: Path) -> RunDirectory:
     """The run in a directory. Raises InputError where there is none."""

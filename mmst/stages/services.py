@@ -63,7 +63,7 @@ class Services:
 
         self.cluster()
         if self._engine is None:
-            self._engine = Engine.start(f"mmst-{self.config.name}", self.config.engine, checkpoint)
+            self._engine = Engine.start(f"mmst-{self.config.name}", self.config.engine, checkpoint, self.report.line)
         elif self._loaded != checkpoint:
             self._engine.load(checkpoint)
         self._loaded = checkpoint

@@ -1,0 +1,129 @@
+"""From every method's answer to every problem to the figures of a round."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from mmst.evaluation.statistics import mcnemar, phi, wilson
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What all methods answered to one problem.
+
+    `keys` has the canonical answer of each method, none where it gave no answer; `gold` is the reference's, none
+    where there is none. `slices` names groups of problems that are also reported apart.
+    """
+
+    problem_id: str
+    keys: Mapping[str, str | None]
+    gold: str | None
+    slices: frozenset[str] = frozenset()
+
+    def right(self, key: str | None) -> bool:
+        """Whether an answer equals the reference."""
+        return key is not None and key == self.gold
+
+
+def vote(keys: Mapping[str, str | None], trust: Mapping[str, float]) -> str | None:
+    """The answer that most methods gave; between equals the one whose best method is trusted most.
+
+    `trust` is each method's accuracy on dev problems; without it the methods' order decides.
+    """
+    given = [(method, key) for method, key in keys.items() if key is not None]
+    votes = Counter(key for _, key in given)
+    order = list(keys)
+
+    def rank(method: str, key: str) -> tuple[int, float, int]:
+        return votes[key], trust.get(method, 0.0), -order.index(method)
+
+    return max(given, key=lambda pair: rank(*pair))[1] if given else None
+
+
+def figures_of(
+    outcomes: Sequence[Outcome], methods: Sequence[str], trust: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """The figures of one set of problems.
+
+    Returns
+    -------
+    `n` problems, of which `answered` have a reference answer; over those `accuracy` of each method, `vote` and `any`
+    with 95 % `intervals` (Wilson), `slices` with the same apart, and `phi` of each two methods' successes, over all
+    problems and over those that at least one of all methods solved (there it is negative by construction).
+    `agreement`: share of problems on which at least two methods give the same answer and none more often another,
+    and how often that answer is right. Without reference answers accuracies are none. `right` lists the problems that
+    each method solved, for paired tests.
+    """
+    answered = [outcome for outcome in outcomes if outcome.gold is not None]
+    right = {method: {o.problem_id for o in answered if o.right(o.keys.get(method))} for method in methods}
+    if trust is None:
+        trust = {method: len(solved) for method, solved in right.items()}
+    right["vote"] = {o.problem_id for o in answered if o.right(vote(o.keys, trust))}
+    right["any"] = set().union(*(right[method] for method in methods))
+    names = sorted({name for outcome in answered for name in outcome.slices})
+    return {
+        "n": len(outcomes),
+        "answered": len(answered),
+        **_accuracy(answered, right),
+        "slices": {name: _accuracy([o for o in answered if name in o.slices], right) for name in names},
+        "agreement": _agreement(outcomes),
+        "phi": {f"{a}-{b}": _phis(answered, right, a, b) for a, b in combinations(methods, 2)},
+        "right": {name: sorted(solved) for name, solved in right.items()},
+    }
+
+
+def _accuracy(outcomes: Sequence[Outcome], right: Mapping[str, set[str]]) -> dict[str, Any]:
+    n = len(outcomes)
+    if not n:
+        return {"n": 0, "accuracy": None, "intervals": None}
+    counts = {name: sum(o.problem_id in solved for o in outcomes) for name, solved in right.items()}
+    return {
+        "n": n,
+        "accuracy": {name: count / n for name, count in counts.items()},
+        "intervals": {name: wilson(count, n) for name, count in counts.items()},
+    }
+
+
+def _agreement(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """How often methods agree, and how often what they agree on is right."""
+    total = agreed = judged = right = 0
+    for outcome in outcomes:
+        total += 1
+        counts = Counter(key for key in outcome.keys.values() if key is not None).most_common(2)
+        if counts and counts[0][1] >= 2 and (len(counts) == 1 or counts[0][1] > counts[1][1]):
+            agreed += 1
+            judged += outcome.gold is not None
+            right += outcome.right(counts[0][0])
+    return {
+        "share": agreed / total if total else 0.0,
+        "precision": right / judged if judged else None,
+        "interval": wilson(right, judged) if judged else None,
+    }
+
+
+def _phis(outcomes: Sequence[Outcome], right: Mapping[str, set[str]], a: str, b: str) -> dict[str, float | None]:
+    cells = Counter((o.problem_id in right[a], o.problem_id in right[b]) for o in outcomes)
+    both, first, second = cells[True, True], cells[True, False], cells[False, True]
+    solved = sum(o.problem_id in right["any"] for o in outcomes)
+    return {
+        "all": phi(both, first, second, cells[False, False]),
+        "any_solved": phi(both, first, second, solved - both - first - second),
+    }
+
+
+def paired(before: Mapping[str, Iterable[str]], after: Mapping[str, Iterable[str]]) -> dict[str, dict[str, float]]:
+    """Exact McNemar test of each method's successes against an earlier round's on the same problems.
+
+    Takes the `right` of both; returns `gained`, `lost` and the two-sided `p`.
+    """
+    result = {}
+    for name in after:
+        if name in before:
+            then, now = set(before[name]), set(after[name])
+            gained, lost = len(now - then), len(then - now)
+            result[name] = {"gained": gained, "lost": lost, "p": mcnemar(gained, lost)}
+    return result

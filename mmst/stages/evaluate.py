@@ -1,0 +1,96 @@
+"""Evaluate: every method on dev and test problems, greedily, and votes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmst.answers import read_answer
+from mmst.evaluation import Outcome, figures_of, paired
+from mmst.methods.base import Method, Solution
+from mmst.problems.record import Problem
+from mmst.problems.splits import Known, slices
+from mmst.runs.directory import RoundDirectory
+from mmst.runs.files import write_json
+from mmst.runs.tables import write_table
+from mmst.stages.job import Job
+from mmst.stages.solving import Solver
+from mmst.stages.train import SNAPSHOT
+
+FLAT_WITHIN = 0.03
+"""Round 0 is flat when no method's dev accuracy moved by this much over its last steps."""
+
+
+def evaluate(job: Job, round_: RoundDirectory) -> None:
+    """Write `evaluation/solutions.parquet` and `evaluation/figures.json`."""
+    limit = job.config.evaluation.limit
+    dev, test = job.problems["dev"][:limit], job.problems["test"][:limit]
+    names = [method.name for method in job.methods]
+    with round_.stage("evaluate") as commit:
+        early = round_.root / "checkpoints" / SNAPSHOT
+        before = None
+        if early.is_dir():
+            solver = job.solver_for(early, commit)
+            with commit.timed("evaluate"):
+                rows = answer_all(job, solver, dev, round_.number, "early")
+                before = figures_of(outcomes_of(rows, dev), names)
+        trained = round_.done("train")
+        solver = job.solver_for(round_.checkpoint if trained else Path(str(job.config.model.path)), commit)
+        with commit.timed("evaluate"):
+            rows = answer_all(job, solver, [*dev, *test], round_.number, "evaluate")
+        path = round_.evaluation / "solutions.parquet"
+        write_table(path, Solution, rows)
+        known = Known.from_problems([*job.problems["train"], *job.problems["annotated"]])
+        on_dev = figures_of(outcomes_of(rows, dev), names)
+        trust = on_dev["accuracy"] or {}
+        on_test = figures_of(outcomes_of(rows, test, known), names, {name: trust.get(name, 0.0) for name in names})
+        figures: dict[str, Any] = {"dev": on_dev, "test": on_test, "flat": _flat(before, on_dev, names)}
+        if round_.number:
+            last = json.loads((job.run.round(round_.number - 1).evaluation / "figures.json").read_text())
+            figures["against_last_round"] = {
+                "dev": paired(last["dev"]["right"], on_dev["right"]),
+                "test": paired(last["test"]["right"], on_test["right"]),
+            }
+        write_json(round_.evaluation / "figures.json", figures)
+        commit.parts = [round_.part(path, len(rows)), round_.part(round_.evaluation / "figures.json")]
+        # Which problems were solved stays in its file; a manifest and a line of metrics are for figures.
+        commit.figures = figures | {s: {k: v for k, v in figures[s].items() if k != "right"} for s in ("dev", "test")}
+
+
+def answer_all(job: Job, solver: Solver, problems: Sequence[Problem], number: int, purpose: str) -> list[Solution]:
+    """Every method's answer to every problem, in the order of the problems."""
+    pairs = [(problem, method) for problem in problems for method in job.methods]
+    with job.report.bar("evaluating", len(pairs), "solutions") as bar:
+
+        async def answer(problem: Problem, method: Method) -> Solution:
+            rows = await solver.solve(problem, method, 0, number, purpose)
+            bar.advance(1, sum(row.tokens for row in rows))
+            return rows[-1]
+
+        async def all_of_them() -> list[Solution]:
+            return list(await asyncio.gather(*(answer(*pair) for pair in pairs)))
+
+        return job.services.wait(all_of_them())
+
+
+def outcomes_of(rows: Sequence[Solution], problems: Sequence[Problem], known: Known | None = None) -> list[Outcome]:
+    """The answers, problem by problem, beside the reference answers; `known` names what is new in a problem."""
+    keys: dict[str, dict[str, str | None]] = {}
+    for row in rows:
+        keys.setdefault(row.problem_id, {})[row.method] = row.key if row.status == "ok" else None
+    outcomes = []
+    for problem in problems:
+        reference = read_answer(problem.answer) if problem.answer is not None else None
+        new = frozenset(slices(problem, known)) if known else frozenset[str]()
+        outcomes.append(Outcome(problem.id, keys[problem.id], reference.key if reference else None, new))
+    return outcomes
+
+
+def _flat(before: Mapping[str, Any] | None, after: Mapping[str, Any], methods: Sequence[str]) -> bool | None:
+    """Whether training longer on the same data would change nothing; none where it was not looked at."""
+    if before is None or before["accuracy"] is None or after["accuracy"] is None:
+        return None
+    return all(abs(after["accuracy"][m] - before["accuracy"][m]) < FLAT_WITHIN for m in methods)
