@@ -51,7 +51,7 @@ def figures_of(
 
     Returns
     -------
-    `n` problems, of which `answered` have a reference answer; over those `accuracy` of each method, `vote` and `any`
+    `n` problems, of which `answered` have a reference answer; over these `accuracy` of each method, `vote` and `any`
     with 95 % `intervals` (Wilson), `slices` with the same apart, and `phi` of each two methods' successes, over all
     problems and over those that at least one of all methods solved (there it is negative by construction).
     `agreement`: share of problems on which at least two methods give the same answer and none more often another,
@@ -66,9 +66,9 @@ def figures_of(
     right["any"] = set().union(*(right[method] for method in methods))
     names = sorted({name for outcome in answered for name in outcome.slices})
     return {
+        **_accuracy(answered, right),
         "n": len(outcomes),
         "answered": len(answered),
-        **_accuracy(answered, right),
         "slices": {name: _accuracy([o for o in answered if name in o.slices], right) for name in names},
         "agreement": _agreement(outcomes),
         "phi": {f"{a}-{b}": _phis(answered, right, a, b) for a, b in combinations(methods, 2)},

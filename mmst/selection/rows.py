@@ -22,7 +22,6 @@ def filter_rows(
     config: FilterConfig,
     *,
     text_field: str = "text",
-    methods: Mapping[str, Method] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Judge, label and filter solutions.
 
@@ -37,8 +36,6 @@ def filter_rows(
         As in a round; everything counts as round 1.
     text_field
         Column of the solution.
-    methods
-        By name; none takes the registered ones.
 
     Yields
     ------
@@ -49,18 +46,18 @@ def filter_rows(
     InputError
         A row without problem, method or text, an unknown method, two different reference answers for one problem.
     """
-    if methods is None:
-        from mmst.methods import METHODS as methods  # methods need the keys of this package, so not at the top
+    from mmst.methods import METHODS  # methods need the keys of this package, so not at the top
+
     held = list(rows)
     gold: dict[str, Answer] = {}
     solutions: dict[str, list[Solution]] = {}
     for number, row in enumerate(held, 1):
-        _check(row, number, text_field, methods, gold)
+        _check(row, number, text_field, METHODS, gold)
         solutions.setdefault(str(row["problem_id"]), []).append(_judged(row, number, text_field, judge))
     keeper = Keeper(
         config,
-        lambda method, text: methods[method].duplicate_key(text),
-        lambda method, text: methods[method].false_calculation(text),
+        lambda method, text: METHODS[method].duplicate_key(text),
+        lambda method, text: METHODS[method].false_calculation(text),
     )
     outcomes: dict[int, tuple[Solution, Label, Fate]] = {}
     for problem_id, group in solutions.items():
