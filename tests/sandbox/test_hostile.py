@@ -1,0 +1,149 @@
+"""Nothing that a program does gets past the sandbox, or into the next program; and without a layer, some of it does."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import hostile_reach  # noqa: F401 - adds its cases
+import pytest
+from hostile import CASES, Hostile
+
+from mmst.sandbox import Execution, Limits, Sandbox
+from mmst.sandbox.confine import LAYERS
+
+LIMITS = Limits(cpu_seconds=0.5, wall_seconds=1.0, memory_bytes=1 << 27)
+NEXT = """
+import builtins, datetime, decimal, math, os, random, sys, time
+print(math.pi, time.tzname[0], decimal.getcontext().prec, sys.getrecursionlimit(), len(os.environ), 1 + 1)
+ans = [builtins.len('abc'), str(0.1 + 0.2), decimal.Decimal(1) / 3]
+"""
+NEXT_STDOUT = "3.141592653589793 UTC 28 1000 0 2\n"
+NEXT_ANSWER = "[3, '0.30000000000000004', Decimal('0.3333333333333333333333333333')]"
+
+
+@dataclass
+class World:
+    """What programs reach for: a secret file, an empty folder, listeners on loopback."""
+
+    folder: Path
+    sockets: dict[str, socket.socket] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        (self.folder / "empty").mkdir()
+        (self.folder / "secret").write_text("a well kept secret")
+        (self.folder / "planted.py").write_text("print('BROKE')")
+        for name, family, kind in (
+            ("TCP", socket.AF_INET, socket.SOCK_STREAM),
+            ("UDP", socket.AF_INET, socket.SOCK_DGRAM),
+            ("UNIX", socket.AF_UNIX, socket.SOCK_STREAM),
+        ):
+            self.sockets[name] = socket.socket(family, kind)
+            self.sockets[name].setblocking(False)
+            self.sockets[name].bind(str(self.folder / "unix") if name == "UNIX" else ("127.0.0.1", 0))
+            if kind == socket.SOCK_STREAM:
+                self.sockets[name].listen()
+
+    def fill(self, program: str) -> str:
+        places = {"SECRET": self.folder / "secret", "FOLDER": self.folder / "empty", "HOST": os.getpid()}
+        places |= {name: self.sockets[name].getsockname()[1] for name in ("TCP", "UDP")}
+        places["UNIX"] = self.folder / "unix"
+        for name, value in places.items():
+            program = program.replace(f"@{name}@", str(value))
+        return program
+
+    def touched(self) -> str | None:
+        """What a program has left or reached, if anything."""
+        left = [*(self.folder / "empty").iterdir(), *Path("/").glob("mmst-left"), *Path("/dev/shm").glob("mmst-left")]
+        if left or (self.folder / "secret").read_text() != "a well kept secret":
+            return f"files: {left}"
+        for name, listener in self.sockets.items():
+            try:
+                listener.recv(9) if name == "UDP" else listener.accept()
+            except BlockingIOError:
+                continue
+            return f"{name} was reached"
+        return None
+
+
+def _children_of_parents() -> list[int]:
+    """Processes that look like a warm parent's children, whoever has them now."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, stat = (folder / "cmdline").read_bytes(), (folder / "stat").read_text()
+        except OSError:
+            continue
+        if b"sandbox/parent.py" in command:
+            found[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+    return [pid for pid, parent in found.items() if parent != os.getpid() and (parent in found or parent == 1)]
+
+
+def _broken(case: Hostile, seen: Execution, took: float) -> str | None:
+    """How a program's promise was broken, in words."""
+    said = f"{seen.answer}{seen.stdout}{seen.stderr}"
+    if seen.status not in case.statuses:
+        return f"{seen.status}, not {' or '.join(case.statuses)}: {said[-300:]}"
+    if "BROKE" in f"{seen.answer}{seen.stdout}" or "a well kept secret" in said:
+        return f"got what it must not get: {said[-300:]}"
+    if seen.answer == "31337" or (seen.status != "ok" and seen.answer is not None):
+        return f"handed over {seen.answer!r}"
+    if case.answer is not None and seen.answer != case.answer:
+        return f"answer {seen.answer!r}, not {case.answer!r}"
+    if took > LIMITS.wall_seconds + 1 or seen.cpu_seconds > LIMITS.cpu_seconds + 1:
+        return f"took {took:.2f} s, {seen.cpu_seconds:.2f} s of CPU time"
+    return None
+
+
+def _judge(box: Sandbox, world: World, case: Hostile) -> str | None:
+    started = time.monotonic()
+    seen = box.execute(world.fill(case.program))
+    broken = _broken(case, seen, time.monotonic() - started)
+    after = box.execute(NEXT)
+    if (after.status, after.answer, after.stdout) != ("ok", NEXT_ANSWER, NEXT_STDOUT):
+        broken = broken or f"the next program was affected: {after}"
+    return broken or world.touched()
+
+
+def _judge_all(folder: Path, cases: list[Hostile], layers: tuple[str, ...] = LAYERS) -> dict[str, str | None]:
+    """Each program's promise: None where it was kept, else how it was broken. Two sandboxes share the work."""
+
+    def judge(half: int) -> dict[str, str | None]:
+        world = World(folder / str(half))
+        with Sandbox(LIMITS, allow_weak=True, fast=False, layers=layers) as box:
+            return {case.name: _judge(box, world, case) for case in cases[half::2]}
+
+    for half in (0, 1):
+        (folder / str(half)).mkdir()
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(judge, (0, 1))
+    return first | second
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str | None]]:
+    yield _judge_all(tmp_path_factory.mktemp("hostile"), CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_hostile(case: Hostile, verdicts: dict[str, str | None]) -> None:
+    assert verdicts[case.name] is None
+
+
+def test_no_process_is_left(verdicts: dict[str, str | None]) -> None:
+    assert not _children_of_parents()
+
+
+GROUPS = sorted({case.held_by for case in CASES if case.held_by})
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=" and ".join)
+def test_without_its_layers_a_promise_is_broken(group: tuple[str, ...], tmp_path: Path) -> None:
+    cases = [case for case in CASES if case.held_by == group]
+    verdicts = _judge_all(tmp_path, cases, tuple(layer for layer in LAYERS if layer not in group))
+    assert [name for name, broken in verdicts.items() if broken is None] == []
