@@ -133,11 +133,11 @@ class _Shape:
     def problem(self, row: dict[str, Any], default_id: str) -> Problem:
         self.columns.update(dict.fromkeys(row))
         values = {name: self._column(row, name) for name in (*_TEXT_FIELDS, *_DICT_FIELDS)}
+        texts = {name: _text(name, values[name]) for name in _TEXT_FIELDS}
         question = values["question"]
-        if question is None or not str(question).strip():
+        if texts["question"] is None:
             column = self.fields.get("question", "question")
             raise _FieldError(f"question: missing or empty (column `{column}`; name another one in problems.fields)")
-        texts = {name: _text(name, value) for name, value in values.items() if name in ("id", "source", "split")}
         if not isinstance(question, str):
             raise _FieldError(f"question: expected text, found {type(question).__name__}")
         views, meta = self._dict(row, "views", values["views"]), self._dict(row, "meta", values["meta"])
@@ -147,7 +147,7 @@ class _Shape:
             return Problem(
                 id=texts["id"] or default_id,
                 question=question,
-                answer=self._answer(values["answer"]),
+                answer=self._answer(texts["answer"]),
                 views={VIEW_ALIASES.get(name, name): view for name, view in views.items()},
                 source=texts["source"] or "",
                 split=texts["split"] or "",
@@ -188,8 +188,7 @@ class _Shape:
                 result[inner] = found
         return result
 
-    def _answer(self, value: Any) -> str | None:
-        text = _text("answer", value)
+    def _answer(self, text: str | None) -> str | None:
         if text is None or self.answer_from is None:
             return text
         match = self.answer_from.search(text)
@@ -210,6 +209,10 @@ def _text(name: str, value: Any) -> str | None:
         number = Decimal(repr(value)) if isinstance(value, float) else value
         return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise _FieldError(f"{name}: not valid Unicode ({error.reason})") from error
         return value.strip() or None
     raise _FieldError(f"{name}: expected text or a number, found {type(value).__name__}")
 

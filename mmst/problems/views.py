@@ -76,8 +76,6 @@ class _Reader:
         self.at = 0
 
     def expression(self, least: int = 1, depth: int = 0) -> Node:
-        if depth > MAX_DEPTH:
-            raise NotReadable("nested too deep")
         left = self.operand(depth)
         while (operator := self.peek()) in _PRECEDENCE and _PRECEDENCE[operator] >= least:
             self.at += 1
@@ -85,6 +83,8 @@ class _Reader:
         return left
 
     def operand(self, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise NotReadable("nested too deep")
         token = self.peek()
         self.at += 1
         if token == "(":

@@ -1,7 +1,7 @@
 """Labels, keeping, duplicates, balance, and what is translated into what: pure functions over judged solutions."""
 
 from mmst.selection.keep import Fate, Keeper, over_balance, reasons
-from mmst.selection.labels import Label, label_problem
+from mmst.selection.labels import Label, label_problem, with_gold_key
 from mmst.selection.rows import filter_rows
 from mmst.selection.translation import plan_translations
 
@@ -14,4 +14,5 @@ __all__ = [
     "over_balance",
     "plan_translations",
     "reasons",
+    "with_gold_key",
 ]

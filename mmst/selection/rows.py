@@ -10,7 +10,7 @@ from mmst.config import FilterConfig
 from mmst.errors import InputError
 from mmst.methods.base import Method, Solution, Verdict
 from mmst.selection.keep import Fate, Keeper, over_balance
-from mmst.selection.labels import Label, label_problem
+from mmst.selection.labels import Label, label_problem, with_gold_key
 
 if TYPE_CHECKING:
     from mmst.answers.answer import Answer
@@ -61,7 +61,10 @@ def filter_rows(
     )
     outcomes: dict[int, tuple[Solution, Label, Fate]] = {}
     for problem_id, group in solutions.items():
-        label = label_problem(group, gold[problem_id].key if problem_id in gold else None, config, round=1)
+        reference = gold.get(problem_id) if config.label != "agreement" else None
+        if reference:
+            group = [with_gold_key(solution, reference) for solution in group]
+        label = label_problem(group, reference.key if reference else None, config, round=1)
         for solution, fate in zip(group, keeper.decide(group, label), strict=True):
             outcomes[solution.sample] = solution, label, fate
     kept = [(s.solution_id, s.problem_id, s.method) for s, _, fate in outcomes.values() if fate.kept]
@@ -70,12 +73,11 @@ def filter_rows(
         solution, label, fate = outcomes[number]
         if solution.solution_id in surplus:
             fate = Fate(False, "balance")
-        reference = gold[solution.problem_id].text if label.source == "gold" else label.answer
         yield {
             **row,
             "status": solution.status,
             "answer_found": solution.answer,
-            "label": reference,
+            "label": gold[solution.problem_id].text if label.source == "gold" else label.answer,
             "kept": fate.kept,
             "reason": fate.reason,
         }

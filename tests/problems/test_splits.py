@@ -1,0 +1,73 @@
+"""Sets of problems don't mix, and what is new in a problem is told from what was seen."""
+
+import random
+
+import pytest
+
+from mmst.problems.record import Problem
+from mmst.problems.splits import Known, remove_overlap, slices, split
+
+PROBLEMS = [Problem(id=f"p{number}", question=f"Question {number}?") for number in range(100)]
+SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
+
+
+def ask(question: str, **meta: object) -> Problem:
+    return Problem(id=question, question=question, meta=meta)
+
+
+def test_a_split_is_a_partition_of_the_asked_sizes() -> None:
+    parts = split(PROBLEMS, SHARES, seed=0)
+    assert {name: len(part) for name, part in parts.items()} == {"train": 80, "dev": 10, "test": 10}
+    assert {p.id for part in parts.values() for p in part} == {p.id for p in PROBLEMS}
+    assert all(p.split == name for name, part in parts.items() for p in part)
+
+
+def test_a_split_depends_on_ids_and_seed_but_not_on_the_order() -> None:
+    shuffled = random.Random(1).sample(PROBLEMS, len(PROBLEMS))
+    first, again, other = split(PROBLEMS, SHARES, 0), split(shuffled, SHARES, 0), split(PROBLEMS, SHARES, 1)
+    ids = [{name: {p.id for p in part} for name, part in parts.items()} for parts in (first, again, other)]
+    assert ids[0] == ids[1]
+    assert ids[0]["test"] != ids[2]["test"]
+
+
+def test_overlap_does_not_depend_on_case_white_space_and_punctuation() -> None:
+    against = [ask("Tom has 3 apples ; how many, then ?")]
+    train = [ask("tom has 3 apples: How many then?"), ask("Tom has 4 apples; how many, then?")]
+    assert remove_overlap(train, against) == train[1:]
+
+
+def test_numbers_tell_questions_apart() -> None:
+    assert remove_overlap([ask("Is 1.5 more?")], [ask("Is 15 more?"), ask("Is 1 5 more?")])
+
+
+def test_a_shared_run_of_words_is_overlap_when_asked_for() -> None:
+    against = [ask("Yesterday the quick brown fox jumped over it.")]
+    train = [ask("The quick brown fox jumped!"), ask("The quick brown dog jumped over it.")]
+    assert remove_overlap(train, against) == train
+    assert remove_overlap(train, against, ngram=4) == train[1:]
+
+
+def test_new_numbers_are_new_whatever_their_order_and_spelling() -> None:
+    known = Known.from_problems([ask("Tom has 1,000 and 3.0 apples.")])
+    assert slices(ask("Ann had 3 of 1000."), known) == {"new_phrasing"}
+    assert slices(ask("Tom has 3 and 5 apples."), known) == {"new_numbers"}
+    assert slices(ask("Who is it?"), known) == {"new_phrasing"}
+
+
+def test_what_a_problem_says_about_itself_counts_more_than_its_text() -> None:
+    known = Known.from_problems([ask("Tom: 3, 4 and 9.", numbers=[4, 3], phrasing="a")])
+    assert slices(ask("Ann: 3, 4 and 8.", numbers=[3, 4], phrasing="a"), known) == set()
+    assert slices(ask("Ann: 3, 4 and 9.", numbers=[3, 4, 9], phrasing="b"), known) == {"new_numbers", "new_phrasing"}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_synthetic_problems_that_were_held_out_are_found_to_be_new(seed: int) -> None:
+    from mmst.problems.synthetic import SyntheticSpec, make_sets
+
+    sets = make_sets(SyntheticSpec(seed=seed, train=400, annotated=200, dev=20, test=90))
+    known = Known.from_problems([*sets["train"], *sets["annotated"]])
+    for problem in sets["test"]:
+        held_out = problem.meta["held_out"]
+        if held_out:
+            assert f"new_{held_out}" in slices(problem, known)
+    assert not any(slices(problem, known) for problem in sets["train"])
