@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmst.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(
     name="mmst",
@@ -58,11 +61,11 @@ def run(
     from mmst.loop import self_train
     from mmst.progress import Reporter
     from mmst.runs.directory import RunDirectory
-    from mmst.runs.status import rounds_table, status_of
+    from mmst.runs.status import status_of
 
     report = Reporter()
     reason = self_train(resolved, root, report)
-    report.console.print(rounds_table(status_of(RunDirectory(root))["rounds"]))
+    _print_rounds(report.console, status_of(RunDirectory(root))["rounds"])
     report.line(f"{root.name}: {reason}")
 
 
@@ -77,7 +80,7 @@ def status(
     """
     from rich.console import Console
 
-    from mmst.runs.status import rounds_table, run_at, status_of
+    from mmst.runs.status import run_at, status_of
 
     found = status_of(run_at(run_dir))
     if json_:
@@ -85,7 +88,15 @@ def status(
         return
     console = Console()
     console.print(f"{found['run']}: {found['state']}")
-    console.print(rounds_table(found["rounds"]))
+    _print_rounds(console, found["rounds"])
+
+
+def _print_rounds(console: Console, rounds: list[dict[str, Any]]) -> None:
+    from mmst.runs.status import rounds_table, slices_table
+
+    console.print(rounds_table(rounds))
+    if (table := slices_table(rounds)) is not None:
+        console.print(table)
 
 
 @app.command()

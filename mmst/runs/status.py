@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich import box
 from rich.table import Table
 
 from mmst.errors import InputError
@@ -67,25 +68,33 @@ def round_line(round_: RoundDirectory) -> str:
 def rounds_table(rounds: list[dict[str, Any]]) -> Table:
     """The rounds as a table; accuracies are of test problems."""
     names = list(dict.fromkeys(name for r in rounds for name in (r["accuracy"] or {})))
-    slices = list(dict.fromkeys(name for r in rounds for name in (r["slices"] or {})))
-    table = Table(title="test accuracy by round, % (95 % interval)", title_justify="left")
-    for column in (
-        "round",
-        *names,
-        *(f"{s.replace('_', ' ')}: {m}" for s in slices for m in ("cot", "pot") if m in names),
-    ):
-        table.add_column(column, justify="right")
-    for column in ("n", "pool", "promoted", "seconds"):
-        table.add_column(column, justify="right")
+    counts = {r["n"] for r in rounds if r["n"]}
+    title = f"accuracy on {max(counts, default=0)} test problems by round, % (95 % interval)"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    for column in ("round", *names, "pool", "promoted", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
     for r in rounds:
-        cells = [str(r["round"]), *(_cell(r, name) for name in names)]
-        for slice_ in slices:
-            for method in ("cot", "pot"):
-                if method in names:
-                    part = (r["slices"] or {}).get(slice_, {}).get("accuracy", {})
-                    cells.append(f"{100 * part[method]:.1f}" if method in part else "-")
         held = {True: "yes", False: "no", None: "-"}[r["promoted"]]
-        table.add_row(*cells, str(r["n"] or "-"), str(r["pool"]), held, f"{sum(r['seconds'].values()):.0f}")
+        accuracies = [_cell(r, name) for name in names]
+        table.add_row(str(r["round"]), *accuracies, str(r["pool"]), held, f"{sum(r['seconds'].values()):.0f}")
+    return table
+
+
+def slices_table(rounds: list[dict[str, Any]]) -> Table | None:
+    """The same for what is new in test problems, apart; none where nothing is."""
+    names = list(dict.fromkeys(name for r in rounds for name in (r["slices"] or {})))
+    if not names:
+        return None
+    title = "of which new against everything learned from, %"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    methods = [m for m in rounds[-1]["accuracy"] or {} if m != "any"]
+    for column in ("", "n", *(f"round {r['round']}: {'/'.join(methods)}" for r in rounds)):
+        table.add_column(column, justify="right")
+    for name in names:
+        parts = [(r["slices"] or {}).get(name) for r in rounds]
+        cells = ["/".join(f"{100 * part['accuracy'][m]:.0f}" for m in methods) if part else "-" for part in parts]
+        n = next((str(part["n"]) for part in parts if part), "-")
+        table.add_row(name.replace("_", " "), n, *cells)
     return table
 
 

@@ -20,6 +20,7 @@ def prepare(run: RunDirectory, config: Config, sets: ProblemSets | None, report:
         sets = read_sets(config.problems, config.seed)
     if sets is None:
         return {name: read_problems(str(run.problems / f"{name}.jsonl")) if _filled(run, name) else [] for name in SETS}
+    run.problems.mkdir(exist_ok=True)
     parts = []
     for name, problems in sets.by_name().items():
         path = run.problems / f"{name}.jsonl"
