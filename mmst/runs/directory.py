@@ -27,6 +27,8 @@ class Commit:
     parts: list[dict[str, Any]] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    engines: list[dict[str, Any]] = field(default_factory=list)
+    """How each checkpoint that the stage used came into the engine, with the proof that it holds it."""
 
     @contextlib.contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -105,6 +107,7 @@ class RoundDirectory:
             "parts": commit.parts,
             "figures": commit.figures,
             "spent": commit.seconds,
+            "engines": commit.engines,
         }
         write_json(self.root / "stages" / f"{name}.json", manifest)
         spent = {"seconds": seconds, "spent": commit.seconds}

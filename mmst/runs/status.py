@@ -69,9 +69,9 @@ def rounds_table(rounds: list[dict[str, Any]]) -> Table:
     """The rounds as a table; accuracies are of test problems."""
     names = list(dict.fromkeys(name for r in rounds for name in (r["accuracy"] or {})))
     counts = {r["n"] for r in rounds if r["n"]}
-    title = f"accuracy on {max(counts, default=0)} test problems by round, % (95 % interval)"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
-    for column in ("round", *names, "pool", "promoted", "seconds"):
+    title = f"accuracy on {max(counts, default=0)} test problems by round, % and 95 % interval"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("round", *names, "pool", "promoted", "s"):
         table.add_column(column, justify="right", no_wrap=True)
     for r in rounds:
         held = {True: "yes", False: "no", None: "-"}[r["promoted"]]
@@ -86,7 +86,7 @@ def slices_table(rounds: list[dict[str, Any]]) -> Table | None:
     if not names:
         return None
     title = "of which new against everything learned from, %"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     methods = [m for m in rounds[-1]["accuracy"] or {} if m != "any"]
     for column in ("", "n", *(f"round {r['round']}: {'/'.join(methods)}" for r in rounds)):
         table.add_column(column, justify="right")
@@ -103,7 +103,7 @@ def _cell(row: dict[str, Any], name: str) -> str:
     if value is None:
         return "-"
     interval = (row["intervals"] or {}).get(name)
-    return f"{100 * value:.1f}" + (f" ({100 * interval[0]:.0f}-{100 * interval[1]:.0f})" if interval else "")
+    return f"{100 * value:.1f}" + (f" {100 * interval[0]:.0f}-{100 * interval[1]:.0f}" if interval else "")
 
 
 def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, Any]) -> str:

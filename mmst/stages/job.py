@@ -40,6 +40,7 @@ class Job:
         """A checkpoint, loaded and ready to solve."""
         with commit.timed("engine"):
             engine = self.services.engine(checkpoint)
+        commit.engines.append({"checkpoint": str(checkpoint), **engine.report})
         with commit.timed("judges"):
             judges = self.services.judges()
         in_flight = self.config.cluster.in_flight * max(
