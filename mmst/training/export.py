@@ -1,0 +1,90 @@
+"""Plain Hugging Face directories out of a model in training."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmst.config import LoraConfig
+from mmst.runs.files import sync_directory
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def write_checkpoint(
+    directory: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write weights (safetensors), tokenizer and generation config, synced, under a name that appears only when all
+    is there. `weights` replaces the model's own. The end of text is in the generation config, so that every server
+    stops there."""
+    temporary = directory.with_name(f".{directory.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    generation = model.generation_config
+    ends = generation.eos_token_id if generation.eos_token_id is not None else []
+    ends = ends if isinstance(ends, list) else [ends]
+    if tokenizer.eos_token_id not in ends:
+        ends.append(tokenizer.eos_token_id)
+    generation.eos_token_id = ends[0] if len(ends) == 1 else ends
+    if generation.pad_token_id is None:
+        generation.pad_token_id = tokenizer.pad_token_id
+    model.save_pretrained(temporary, state_dict=weights)
+    tokenizer.save_pretrained(temporary)
+    for file in temporary.rglob("*"):
+        handle = os.open(file, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+    sync_directory(temporary)
+    shutil.rmtree(directory, ignore_errors=True)
+    temporary.rename(directory)
+    sync_directory(directory.parent)
+
+
+def gathered_weights(model: Any, trainable_only: bool) -> dict[str, torch.Tensor] | None:
+    """The weights on the CPU of rank 0, none on the other ranks. Under ZeRO 3 one tensor at a time is put together
+    from all ranks, so every rank must call this."""
+    import deepspeed
+    import torch.distributed as dist
+
+    first = dist.get_rank() == 0
+    weights = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if trainable_only and not tensor.requires_grad:
+            continue
+        with deepspeed.zero.GatheredParameters([tensor], enabled=hasattr(tensor, "ds_id")):
+            if first:
+                weights[name] = tensor.detach().to("cpu", copy=True).contiguous()
+    return weights if first else None
+
+
+def with_adapters(model: PreTrainedModel, lora: LoraConfig) -> Any:
+    """The model with fresh LoRA adapters; only they are trained."""
+    from peft import LoraConfig as PeftConfig
+    from peft import get_peft_model
+
+    return get_peft_model(
+        model,
+        PeftConfig(
+            task_type="CAUSAL_LM",
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=lora.target_modules,
+        ),
+    )
+
+
+def merged(model: PreTrainedModel, lora: LoraConfig, adapters: dict[str, torch.Tensor]) -> PreTrainedModel:
+    """The base model (as it was loaded) with trained adapters added into its weights."""
+    adapted = with_adapters(model, lora)
+    missing = adapted.load_state_dict(adapters, strict=False)
+    if missing.unexpected_keys:
+        raise ValueError(f"adapters do not fit the model: {missing.unexpected_keys[:3]}")
+    return adapted.merge_and_unload()

@@ -1,0 +1,234 @@
+"""One training stage, seen from the driver: rows in, checkpoint directory out, by DeepSpeed under Ray Train.
+
+This module imports neither Ray nor torch until it is asked to train.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import statistics
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
+from mmst.errors import InputError
+from mmst.runs.files import checksum
+from mmst.training.encode import Encoded, encode, load_tokenizer
+from mmst.training.plan import draw_examples, step_count
+from mmst.training.worker import FLUSH, Task, read_progress, work
+
+FAILURES = 3
+"""How often dead workers are replaced before training gives up."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training stage did.
+
+    `losses`: per step `step`, `loss` (mean per target token), `learning_rate`, `tokens`, `seconds`. `tokens` and
+    `padded_tokens` are totals without and with padding, `left_out` counts rows by reason, `seconds` has the wall time
+    of `start` (until the first step), `steps` and `export`. `tokens_per_second` is steady state, without padding:
+    the median over steps, but for the first ones.
+    """
+
+    steps: int
+    examples: int
+    left_out: dict[str, int]
+    losses: list[dict[str, Any]]
+    tokens: int
+    padded_tokens: int
+    seconds: dict[str, float]
+    tokens_per_second: float
+
+    @property
+    def padding(self) -> float:
+        """Share of the tokens that went through the model and were padding."""
+        return 1 - self.tokens / self.padded_tokens if self.padded_tokens else 0.0
+
+    def figures(self) -> dict[str, Any]:
+        """What belongs into a manifest."""
+        tenth = max(1, len(self.losses) // 10)
+        last = [point["loss"] for point in self.losses[-tenth:]]
+        return {
+            "steps": self.steps,
+            "examples": self.examples,
+            "left_out": self.left_out,
+            "loss": round(statistics.fmean(last), 5) if last else None,
+            "tokens": self.tokens,
+            "padding": round(self.padding, 4),
+            "tokens_per_second": round(self.tokens_per_second, 1),
+            "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
+        }
+
+
+def train(
+    *,
+    rows: Path,
+    start: str | Path,
+    output: Path,
+    training: TrainingConfig,
+    schedule: ScheduleConfig,
+    mixture: Mapping[str, float],
+    cluster: ClusterConfig,
+    seed: int,
+    storage: Path,
+    name: str,
+    snapshot_at: float | None = None,
+    snapshot: Path | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> TrainingResult:
+    """Train a checkpoint on a Parquet file of prompts, completions and tasks. Ray must be connected.
+
+    Parameters
+    ----------
+    rows: file with columns `prompt`, `completion`, `task`.
+    start: model directory or hub id to start from.
+    output: the new checkpoint directory; appears when it is complete. `snapshot` likewise, as the model was after
+        `snapshot_at` (share) of the steps.
+    storage: directory of this stage's own files, on a file system that all nodes see; deleted at the end. Where it
+        holds the saved steps of the same training, training goes on from there.
+    name: prefix of the Ray Train run's name.
+    on_step: called in another thread with the number (from 1) of every finished step.
+
+    Raises InputError for a model without tokenizer, no usable rows, a loss that is not a number and a cluster that
+    cannot hold the workers; RuntimeError when workers fail again and again.
+    """
+    began = time.time()
+    tokenizer = load_tokenizer(start)
+    encoded = encode(rows, tokenizer, training.max_length)
+    steps = step_count(schedule, len(encoded.tasks), training.batch)
+    try:
+        order = draw_examples(encoded.tasks, mixture, training.batch, steps, seed)
+    except ValueError as error:
+        raise InputError(f"training.mixture: {error}") from error
+    early = max(1, round(snapshot_at * steps)) if snapshot_at is not None and snapshot is not None else None
+    task = Task(
+        start=str(Path(start).resolve() if Path(start).exists() else start),
+        output=str(output.resolve()),
+        storage=str(storage.resolve()),
+        training=training,
+        schedule=schedule,
+        steps=steps,
+        seed=seed,
+        threads=cluster.train_threads or max(1, int(cluster.train_cpus)),
+        gpu=cluster.train_gpus > 0,
+        snapshot_step=early,
+        snapshot=str(snapshot.resolve()) if snapshot and early else None,
+    )
+    _prepare(task, encoded, order, cluster.train_workers)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with _followed(task.progress, on_step):
+        _fit(task, cluster, f"{name}-{uuid.uuid4().hex[:8]}")
+    events = read_progress(task.progress)
+    for event in events:
+        if event["event"] == "failed":
+            raise InputError(event["why"])
+    result = _result(events, encoded, steps, time.time() - began)
+    shutil.rmtree(task.storage)
+    return result
+
+
+def _prepare(task: Task, encoded: Encoded, order: np.ndarray, workers: int) -> None:
+    """Write the data for the workers; drop what an earlier, different training left in the storage."""
+    storage = Path(task.storage)
+    same = hashlib.blake2b(repr((task, workers)).encode(), digest_size=16)
+    same.update(encoded.tokens.tobytes() + order.tobytes())
+    if Path(task.start).is_dir():
+        same.update(checksum(Path(task.start)).encode())
+    mark = storage / "identity"
+    if not mark.exists() or mark.read_text() != same.hexdigest():
+        shutil.rmtree(storage, ignore_errors=True)
+        storage.mkdir(parents=True)
+        mark.write_text(same.hexdigest())
+    arrays = {"tokens": encoded.tokens, "starts": encoded.starts, "prompts": encoded.prompts, "order": order}
+    np.savez(task.data, allow_pickle=False, **arrays)
+
+
+def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
+    """Run the workers to their end."""
+    os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.5"
+    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(cluster.resource_timeout)
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.v2.api.config import LoggingConfig
+    from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
+
+    each = {"CPU": cluster.train_cpus} | ({"GPU": cluster.train_gpus} if task.gpu else {})
+    trainer = TorchTrainer(
+        work,
+        train_loop_config=task,
+        torch_config=TorchConfig(backend="nccl" if task.gpu else "gloo"),
+        scaling_config=ScalingConfig(num_workers=cluster.train_workers, use_gpu=task.gpu, resources_per_worker=each),
+        run_config=RunConfig(
+            name=name,  # a name that was used before would return without a step
+            storage_path=str(Path(task.storage) / "ray"),
+            failure_config=FailureConfig(max_failures=FAILURES, controller_failure_limit=0),
+            logging_config=LoggingConfig(log_level="ERROR"),
+        ),
+    )
+    try:
+        trainer.fit()
+    except ControllerError as error:
+        raise InputError(
+            f"cluster: {cluster.train_workers} train workers with {each} each could not be started within "
+            f"cluster.resource_timeout ({cluster.resource_timeout:g} s): {error.controller_failure}"
+        ) from error
+    except TrainingFailedError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise RuntimeError(f"training failed {FAILURES + 1} times; the last time: {reason}") from error
+
+
+@contextlib.contextmanager
+def _followed(progress: Path, on_step: Callable[[int], None] | None) -> Iterator[None]:
+    """Report each step once while the block runs, from what rank 0 writes."""
+    if on_step is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def follow() -> None:
+        told = 0
+        while True:
+            last = ended.wait(0.5)
+            done = max((event["step"] for event in read_progress(progress) if "step" in event), default=0)
+            for step in range(told + 1, done + 1):
+                on_step(step)
+            told = max(told, done)
+            if last:
+                return
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _result(events: list[dict[str, Any]], encoded: Encoded, steps: int, wall: float) -> TrainingResult:
+    taken = [event for event in events if event["event"] == "step"]
+    exported = sum(event["seconds"] for event in events if event["event"] == "export")
+    stepping = sum(event["seconds"] for event in taken)
+    steady = taken[FLUSH:] or taken
+    wanted = ("step", "loss", "learning_rate", "tokens", "seconds")
+    return TrainingResult(
+        steps=steps,
+        examples=len(encoded.tasks),
+        left_out=encoded.left_out,
+        losses=[{name: event[name] for name in wanted} for event in taken],
+        tokens=sum(event["tokens"] for event in taken),
+        padded_tokens=sum(event["padded"] for event in taken),
+        seconds={"start": wall - stepping - exported, "steps": stepping, "export": exported},
+        tokens_per_second=statistics.median(event["tokens"] / event["seconds"] for event in steady),
+    )

@@ -1,0 +1,111 @@
+"""A tiny language model made from nothing: its tokenizer, its weights, its checkpoint directory.
+
+The tokenizer is word-level and lossless: `decode(encode(text)) == text` for every text made of known characters.
+Spaces are glued to what follows, so that "has 3 apples" takes three tokens.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmst.config import ScratchConfig
+from mmst.training.export import write_checkpoint
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+SPACE = "▁"
+PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
+LARGEST = 999
+"""Up to here every number below the largest one seen has a token of its own."""
+
+
+def _pattern(config: ScratchConfig) -> str:
+    """One match is one token where the vocabulary has it: a word, a number or a digit, the rest of a name after an
+    underscore, a line break with the indentation after it, or any other sign."""
+    number = r"\d+" if config.numbers == "whole" else r"\d"
+    return rf"\n{SPACE}*|{SPACE}?(?:_?[A-Za-z]+|{number}|[^\s{SPACE}])"
+
+
+def build_tokenizer(texts: Iterable[str], config: ScratchConfig) -> PreTrainedTokenizerFast:
+    """Make a tokenizer of the words in `texts`, the most frequent ones first, up to `config.vocabulary` entries.
+
+    Every character that was seen is an entry too, and so is every integer up to the largest seen (at most 999), so
+    that unseen words and results can be written. Longest match first within a word (WordPiece without a prefix).
+    End of text is `</s>`, padding another token; there is no begin-of-text token.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    pattern = _pattern(config)
+    words = Counter(word for text in texts for word in re.findall(pattern, text.replace(" ", SPACE)))
+    entries = [PAD, EOS, UNK, *sorted({SPACE, *(character for word in words for character in word)})]
+    entries += _integers(words) if config.numbers == "whole" else []
+    entries += sorted(words, key=lambda word: (-words[word], word))
+    vocabulary = {entry: number for number, entry in enumerate(list(dict.fromkeys(entries))[: config.vocabulary])}
+
+    pieces = models.WordPiece(vocabulary, unk_token=UNK, max_input_chars_per_word=10_000, continuing_subword_prefix="")
+    tokenizer = Tokenizer(pieces)
+    tokenizer.normalizer = normalizers.Replace(" ", SPACE)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.Fuse()])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=EOS,
+        unk_token=UNK,
+        clean_up_tokenization_spaces=False,
+        model_max_length=config.context,
+    )
+
+
+def _integers(words: Counter[str]) -> list[str]:
+    """All integers up to the largest seen, in the forms that occur: after a space, or not."""
+    found = []
+    for before in ("", SPACE):
+        seen = [int(word.removeprefix(SPACE)) for word in words if re.fullmatch(rf"{before}\d+", word)]
+        found += [f"{before}{n}" for n in range(min(max(seen), LARGEST) + 1)] if seen else []
+    return found
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, config: ScratchConfig, seed: int) -> LlamaForCausalLM:
+    """A Llama of the given size with random float32 weights; the same ones for the same seed."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        return LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=config.width,
+                intermediate_size=mlp_width(config.width),
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                max_position_embeddings=config.context,
+                tie_word_embeddings=config.tie_embeddings,
+                bos_token_id=None,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+                dtype="float32",
+            )
+        )
+
+
+def mlp_width(width: int) -> int:
+    """8/3 of the hidden size (Shazeer 2020: three matrices cost what two of 4 times did), in multiples of 32."""
+    return -(-8 * width // 96) * 32
+
+
+def save_checkpoint(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
+    """Write a plain Hugging Face directory, whole or not at all."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # transformers imports DeepSpeed to save, which warns otherwise
+    write_checkpoint(directory, model, tokenizer)
