@@ -118,10 +118,10 @@ attempts("memory", "rlimits", {
 attempts("runtime_error", "rlimits", {"memory cannot be mapped": "import mmap\nx = mmap.mmap(-1, 3 << 30)"})
 case(
     "a program that lives on without memory gets no more of it",
-    "no_answer ok timeout memory crashed",
+    "no_answer",
     """
 x, refused = [], False
-for _ in range(3 << 6):
+for _ in range(1 << 6):
     try:
         x.append(bytearray(1 << 24))
     except MemoryError:
@@ -139,7 +139,6 @@ sys.setrecursionlimit(10 ** 8)
 def f(n): return f(n + 1) if n < 3_000_000 else 0
 f(0)
 print('BROKE')""",
-    "rlimits",
 )
 case(
     "recursion in C is ended",
@@ -155,7 +154,7 @@ print('BROKE')""",
 )
 
 # Output ------------------------------------------------------------------------------------------------------------
-attempts("output_limit", "rlimits", {
+attempts("output_limit", "", {
     "standard output cannot be flooded": "for _ in range(200_000): print('x' * 100)",
     "standard error cannot be flooded":
         "import sys\nfor _ in range(200_000): print('x' * 100, file=sys.stderr)",

@@ -15,7 +15,8 @@ attempts("forbidden", "seccomp landlock", {
     "a folder cannot be scanned": "import os\nlist(os.scandir('/'))",
     "a file cannot be written": "open('@FOLDER@/left', 'w').close()",
     "a file cannot be appended to": "open('@SECRET@', 'a').close()",
-    "a file cannot be made where the parent stands": "import os\nopen('mmst-left', 'w').close()\nos.unlink('mmst-left')",
+    "a file cannot be made where the parent stands":
+        "import os\nopen('mmst-left', 'w').close()\nos.unlink('mmst-left')",
     "a folder cannot be made": "import os\nos.mkdir('@FOLDER@/left')",
     "a file cannot be removed": "import os\nos.unlink('@SECRET@')",
     "a file cannot be renamed": "import os\nos.rename('@SECRET@', '@FOLDER@/left')",
@@ -49,11 +50,11 @@ attempts("forbidden", "seccomp", {
     "a descriptor cannot be doubled": "import os\nos.dup(1)",
     "a descriptor cannot be put over another": "import os\nos.dup2(1, 3)",
     "the file system cannot be asked": "import os\nos.statvfs('/')",
-    "the root cannot be changed": "import os\nos.chroot('/')",
 })  # fmt: skip
-attempts("runtime_error forbidden", "seccomp", {
+attempts("runtime_error forbidden", "seccomp landlock", {
     "a temporary file cannot be made": "import tempfile\ntempfile.TemporaryFile().close()",
-    "a database file cannot be opened": "import sqlite3\nsqlite3.connect('@FOLDER@/left.db').execute('create table t(a)')",
+    "a database file cannot be opened":
+        "import sqlite3\nsqlite3.connect('@FOLDER@/left.db').execute('create table t(a)')",
     "a module cannot be brought along":
         "import sys\nsys.path.append('@FOLDER@/..')\nimport planted",
     "a module of the interpreter cannot be loaded late": "__import__('tele' + 'graph' if 0 else 'colo' + 'rsys')",
@@ -64,7 +65,27 @@ attempts("runtime_error", "", {
     "the environment is empty": "import os\nprint(os.environ['PATH'])",
 })  # fmt: skip
 
+attempts(
+    "forbidden",
+    "",
+    {
+        "the root cannot be changed": "import os\nos.chroot('/')",
+    },
+)
+
 # Processes and threads -----------------------------------------------------------------------------------------------
+attempts("forbidden", "seccomp landlock", {
+    "a terminal process cannot be made": "import os, pty\nif not os.forkpty()[0]: os._exit(0)",
+    "a command cannot be run": "import subprocess\nsubprocess.run(['/bin/true'], check=True)",
+    "a shell cannot be read from": "import os, subprocess\nos.popen('true').read()",
+    "a process cannot be spawned": "import os\nos.posix_spawn('/bin/true', ['true'], {})",
+    "the program cannot become another": "import os\nos.execv('/bin/echo', ['echo', 'BROKE'])",
+    "a way round through all classes ends at the kernel": """import subprocess
+found = [c for c in object.__subclasses__() if c.__name__ == 'Popen'][0]
+found(['/bin/true']).wait()""",
+    "the caller cannot be signalled": "import os\nos.kill(@HOST@, 0)",
+    "the parent cannot be signalled": "import os\nos.kill(os.getppid(), 0)",
+})  # fmt: skip
 attempts("forbidden", "seccomp", {
     "a process cannot be made": "import os\nif not os.fork(): os._exit(0)",
     "a fork bomb does not go off": """import os, time
@@ -77,12 +98,7 @@ if not os.fork():
     os.setsid()
     if not os.fork(): time.sleep(3)
     os._exit(0)""",
-    "a terminal process cannot be made": "import os, pty\nif not os.forkpty()[0]: os._exit(0)",
-    "a command cannot be run": "import subprocess\nsubprocess.run(['/bin/true'], check=True)",
     "a shell cannot be run": "import os\nassert os.system('true') == 0",
-    "a shell cannot be read from": "import os, subprocess\nos.popen('true').read()",
-    "a process cannot be spawned": "import os\nos.posix_spawn('/bin/true', ['true'], {})",
-    "the program cannot become another": "import os\nos.execv('/bin/echo', ['echo', 'BROKE'])",
     "a worker process cannot be made": "import multiprocessing.popen_fork\n"
         "p = multiprocessing.get_context('fork').Process()\np.start()\np.join()",
     "a thread cannot be started": "import threading\nthreading.Thread(target=int).start()",
@@ -91,14 +107,9 @@ _thread.start_new_thread(time.sleep, (20,))""",
     "a pool of threads cannot be started":
         "import concurrent.futures.thread as t\nt.ThreadPoolExecutor().submit(int).result()",
     "unpickling cannot run a command": "import pickle\npickle.loads(b\"cos\\nsystem\\n(S'true'\\ntR.\")",
-    "a way round through all classes ends at the kernel": """import subprocess
-found = [c for c in object.__subclasses__() if c.__name__ == 'Popen'][0]
-found(['/bin/true']).wait()""",
     "an event loop cannot be started": "import asyncio\nasyncio.run(asyncio.sleep(0))",
 })  # fmt: skip
 attempts("forbidden", "seccomp", {
-    "the parent cannot be signalled": "import os\nos.kill(os.getppid(), 0)",
-    "the caller cannot be signalled": "import os\nos.kill(@HOST@, 0)",
     "everybody cannot be signalled": "import os\nos.kill(-1, 0)",
     "the group cannot be signalled": "import os\nos.killpg(0, 0)",
     "the parent cannot be taken hold of": "import os\nos.pidfd_open(os.getppid())",

@@ -29,13 +29,13 @@ NEXT_ANSWER = "[3, '0.30000000000000004', Decimal('0.333333333333333333333333333
 
 @dataclass
 class World:
-    """What programs reach for: a secret file, an empty folder, listeners on loopback."""
+    """What a program reaches for: a secret file, an empty folder, listeners on loopback."""
 
     folder: Path
     sockets: dict[str, socket.socket] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        (self.folder / "empty").mkdir()
+    def __enter__(self) -> World:
+        (self.folder / "empty").mkdir(parents=True)
         (self.folder / "secret").write_text("a well kept secret")
         (self.folder / "planted.py").write_text("print('BROKE')")
         for name, family, kind in (
@@ -48,6 +48,11 @@ class World:
             self.sockets[name].bind(str(self.folder / "unix") if name == "UNIX" else ("127.0.0.1", 0))
             if kind == socket.SOCK_STREAM:
                 self.sockets[name].listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for listener in self.sockets.values():
+            listener.close()
 
     def fill(self, program: str) -> str:
         places = {"SECRET": self.folder / "secret", "FOLDER": self.folder / "empty", "HOST": os.getpid()}
@@ -100,7 +105,12 @@ def _broken(case: Hostile, seen: Execution, took: float) -> str | None:
     return None
 
 
-def _judge(box: Sandbox, world: World, case: Hostile) -> str | None:
+def _judge(box: Sandbox, folder: Path, case: Hostile) -> str | None:
+    with World(folder) as world:
+        return _judge_in(world, box, case)
+
+
+def _judge_in(world: World, box: Sandbox, case: Hostile) -> str | None:
     started = time.monotonic()
     seen = box.execute(world.fill(case.program))
     broken = _broken(case, seen, time.monotonic() - started)
@@ -114,12 +124,9 @@ def _judge_all(folder: Path, cases: list[Hostile], layers: tuple[str, ...] = LAY
     """Each program's promise: None where it was kept, else how it was broken. Two sandboxes share the work."""
 
     def judge(half: int) -> dict[str, str | None]:
-        world = World(folder / str(half))
         with Sandbox(LIMITS, allow_weak=True, fast=False, layers=layers) as box:
-            return {case.name: _judge(box, world, case) for case in cases[half::2]}
+            return {case.name: _judge(box, folder / str(cases.index(case)), case) for case in cases[half::2]}
 
-    for half in (0, 1):
-        (folder / str(half)).mkdir()
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(judge, (0, 1))
     return first | second
