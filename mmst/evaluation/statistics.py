@@ -15,7 +15,8 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     share, square = successes / n, _Z * _Z
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = _Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # The share itself bounds what rounding errors do at 0 and 1.
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def mcnemar(gained: int, lost: int) -> float:
