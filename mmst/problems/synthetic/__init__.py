@@ -14,7 +14,7 @@ from itertools import islice
 
 from mmst.errors import InputError
 from mmst.problems.record import Problem
-from mmst.problems.synthetic.graph import THINGS, Clause, DeadEndError, Graph, draw_graph
+from mmst.problems.synthetic.graph import THINGS, Clause, Graph, draw_graph
 from mmst.problems.synthetic.spec import SyntheticSpec
 from mmst.problems.synthetic.views import exact_views
 from mmst.problems.synthetic.wording import put_into_words
@@ -45,10 +45,7 @@ def _draw(spec: SyntheticSpec, held_out: str, rng: random.Random) -> Problem | N
     """One problem of the wanted kind: `held_out` is `numbers`, `phrasing`, `steps` or empty; none if it is not."""
     weights = spec.held_out_steps if held_out == "steps" else spec.steps
     (steps,) = rng.choices(list(weights), list(weights.values()))
-    try:
-        graph = draw_graph(spec, steps, rng)
-    except DeadEndError:
-        return None
+    graph = draw_graph(spec, steps, rng)
     distractor = _distractor(graph, spec, rng) if rng.random() < spec.distractors else None
     by_wording = spec.held_out_phrasing == "wording"
     known = range(spec.wordings - 1) if by_wording else range(spec.wordings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mmst.errors import InputError
 from mmst.problems.synthetic.spec import Operator, SyntheticSpec
 
 NAMES = ("Tom", "Ann", "Ben", "Eva", "Sam", "Mia", "Leo", "Zoe", "Max", "Ida", "Kai", "Lea", "Jon", "Amy", "Rob", "Sue")
@@ -14,6 +16,9 @@ THINGS = (
     *("cup", "shell", "key", "toy", "hat", "ring", "stone", "seed"),
 )
 CONTAINERS = ("bag", "basket", "jar", "case")
+
+MOST_TRIES = 500
+"""Dead ends in a row before a specification counts as impossible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ class _Builder:
     def partner(self, operator: Operator, value: int) -> int:
         """A stated number that `value` can be combined with."""
         spec = self.spec
-        top = spec.largest_factor if operator in ("*", "//") else spec.largest
+        top = spec.largest_factor if operator in ("*", "//") else spec.largest_change
         fits = [
             n
             for n in range(max(spec.smallest, 2 if operator in ("*", "//") else 1), top + 1)
@@ -202,12 +207,21 @@ def draw_graph(spec: SyntheticSpec, steps: int, rng: random.Random) -> Graph:
 
     Raises
     ------
-    DeadEndError
-        The random choices led nowhere; draw again.
+    InputError
+        The specification allows none, as far as many draws can tell.
     """
-    builder = _Builder(
-        spec, rng, thing=rng.choice(THINGS[: spec.things]), people=rng.sample(NAMES[: spec.names], k=spec.names)
+    for _ in range(MOST_TRIES):
+        with contextlib.suppress(DeadEndError):
+            return _build(spec, steps, rng)
+    raise InputError(
+        f"problems.synthetic: found no problem with {steps} calculations in {MOST_TRIES} tries; "
+        "raise bound or names, or allow more operators"
     )
+
+
+def _build(spec: SyntheticSpec, steps: int, rng: random.Random) -> Graph:
+    people = rng.sample(NAMES[: spec.names], k=spec.names)
+    builder = _Builder(spec, rng, thing=rng.choice(THINGS[: spec.things]), people=people)
     builder.start(steps)
     while len(builder.steps) < steps:
         choices = builder.choices(last=len(builder.steps) == steps - 1)
