@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hostile import UNTIL, attempts, case
 
+# fmt: off
+
 # Files: neither the filter nor Landlock lets a path be opened; what has no path only the filter stops. ----------------
 attempts("forbidden", "seccomp landlock", {
     "a file cannot be read": "open('@SECRET@').read()",
@@ -26,16 +28,11 @@ attempts("forbidden", "seccomp landlock", {
     "a file cannot be cut": "import os\nos.truncate('@SECRET@', 0)",
     "a terminal cannot be opened": "import os\nos.openpty()",
     "the program's own environment file cannot be read": "open('/proc/self/environ', 'rb').read()",
-    "the parent's environment cannot be read": "import os\nopen(f'/proc/{os.getppid()}/environ', 'rb').read()",
-    "the parent's memory cannot be read": "import os\nopen(f'/proc/{os.getppid()}/maps', 'rb').read()",
     "the parent's command cannot be read": "import os\nopen(f'/proc/{os.getppid()}/cmdline', 'rb').read()",
-    "the caller's environment cannot be read": "open('/proc/@HOST@/environ', 'rb').read()",
-    "the caller's memory cannot be read": "open('/proc/@HOST@/maps', 'rb').read()",
     "the list of processes cannot be read": "import os\nos.listdir('/proc')",
-    "the kernel's log cannot be read": "open('/dev/kmsg', 'rb').close()",
     "shared memory cannot be made": "import os\nos.open('/dev/shm/mmst-left', os.O_CREAT | os.O_RDWR)\n"
         "os.unlink('/dev/shm/mmst-left')",
-})  # fmt: skip
+})
 attempts("forbidden", "seccomp", {
     "a file cannot be looked at": "import os\nos.stat('@SECRET@')",
     "a link cannot be read": "import os\nos.readlink('/proc/self/exe')",
@@ -50,28 +47,31 @@ attempts("forbidden", "seccomp", {
     "a descriptor cannot be doubled": "import os\nos.dup(1)",
     "a descriptor cannot be put over another": "import os\nos.dup2(1, 3)",
     "the file system cannot be asked": "import os\nos.statvfs('/')",
-})  # fmt: skip
+})
 attempts("runtime_error forbidden", "seccomp landlock", {
     "a temporary file cannot be made": "import tempfile\ntempfile.TemporaryFile().close()",
     "a database file cannot be opened":
         "import sqlite3\nsqlite3.connect('@FOLDER@/left.db').execute('create table t(a)')",
     "a module cannot be brought along":
         "import sys\nsys.path.append('@FOLDER@/..')\nimport planted",
-    "a module of the interpreter cannot be loaded late": "__import__('tele' + 'graph' if 0 else 'colo' + 'rsys')",
-})  # fmt: skip
+})
+attempts("forbidden", "seccomp landlock privileges", {
+    "the parent's memory cannot be read": "import os\nopen(f'/proc/{os.getppid()}/maps', 'rb').read()",
+    "the caller's environment cannot be read": "open('/proc/@HOST@/environ', 'rb').read()",
+    "the parent's environment cannot be read": "import os\nopen(f'/proc/{os.getppid()}/environ', 'rb').read()",
+    "the caller's memory cannot be read": "open('/proc/@HOST@/maps', 'rb').read()",
+})
+attempts("forbidden", "", {
+    "the kernel's log cannot be read": "open('/dev/kmsg', 'rb').close()",
+    "the root cannot be changed": "import os\nos.chroot('/')",
+})
 attempts("runtime_error", "", {
+    "a module cannot be loaded late": "__import__('color' + 'sys')",
     "foreign memory cannot be reached": "import ctypes\nctypes.string_at(id(0), 8)",
     "foreign memory cannot be reached by its core": "import _ctypes\nprint(_ctypes.dlopen)",
     "the environment is empty": "import os\nprint(os.environ['PATH'])",
-})  # fmt: skip
+})
 
-attempts(
-    "forbidden",
-    "",
-    {
-        "the root cannot be changed": "import os\nos.chroot('/')",
-    },
-)
 
 # Processes and threads -----------------------------------------------------------------------------------------------
 attempts("forbidden", "seccomp landlock", {
@@ -85,7 +85,7 @@ found = [c for c in object.__subclasses__() if c.__name__ == 'Popen'][0]
 found(['/bin/true']).wait()""",
     "the caller cannot be signalled": "import os\nos.kill(@HOST@, 0)",
     "the parent cannot be signalled": "import os\nos.kill(os.getppid(), 0)",
-})  # fmt: skip
+})
 attempts("forbidden", "seccomp", {
     "a process cannot be made": "import os\nif not os.fork(): os._exit(0)",
     "a fork bomb does not go off": """import os, time
@@ -108,7 +108,7 @@ _thread.start_new_thread(time.sleep, (20,))""",
         "import concurrent.futures.thread as t\nt.ThreadPoolExecutor().submit(int).result()",
     "unpickling cannot run a command": "import pickle\npickle.loads(b\"cos\\nsystem\\n(S'true'\\ntR.\")",
     "an event loop cannot be started": "import asyncio\nasyncio.run(asyncio.sleep(0))",
-})  # fmt: skip
+})
 attempts("forbidden", "seccomp", {
     "everybody cannot be signalled": "import os\nos.kill(-1, 0)",
     "the group cannot be signalled": "import os\nos.killpg(0, 0)",
@@ -119,28 +119,28 @@ attempts("forbidden", "seccomp", {
     "the user cannot be changed": "import os\nos.setuid(os.getuid())",
     "the parent's limits cannot be set":
         "import resource as r, os\nr.prlimit(os.getppid(), r.RLIMIT_CORE, (0, 0))",
-})  # fmt: skip
+})
 attempts("runtime_error forbidden", "seccomp", {
     "limits cannot be set":
         "import resource as r\nr.setrlimit(r.RLIMIT_NOFILE, (8, r.getrlimit(r.RLIMIT_NOFILE)[1]))",
     "code cannot be mapped": "import mmap\nmmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)",
-})  # fmt: skip
+})
 attempts("crashed", "", {
     "aborting is a crash": "import os\nprint(31337, flush=True)\nos.abort()",
     "leaving under the table gives no answer": "import os\nprint(31337, flush=True)\nos._exit(0)",
     "closing every descriptor gives no answer": "import os\nos.closerange(0, 64)\nans = 31337",
-})  # fmt: skip
+})
 
 # Sockets -------------------------------------------------------------------------------------------------------------
 attempts("forbidden", "seccomp landlock", {
     "TCP cannot be spoken": "import socket\nsocket.socket().connect(('127.0.0.1', @TCP@))",
     "TCP cannot be listened to": "import socket\nsocket.create_server(('127.0.0.1', 0))",
-})  # fmt: skip
+})
 attempts("forbidden runtime_error", "seccomp landlock", {
     "a web page cannot be fetched": """import http.client, encodings.idna, socket
 socket.setdefaulttimeout(0.2)
 http.client.HTTPConnection('127.0.0.1', @TCP@).connect()""",
-})  # fmt: skip
+})
 attempts("forbidden", "seccomp", {
     "UDP cannot be spoken":
         "import socket\nsocket.socket(type=socket.SOCK_DGRAM).sendto(b'left', ('127.0.0.1', @UDP@))",
@@ -148,7 +148,7 @@ attempts("forbidden", "seccomp", {
     "an abstract Unix socket cannot be made": "import socket\nsocket.socket(socket.AF_UNIX).bind('\\0mmst-left')",
     "the kernel cannot be spoken to": "import socket\nsocket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)",
     "a pair of sockets cannot be made": "import socket\nsocket.socketpair()",
-})  # fmt: skip
+})
 attempts("forbidden", "", {"IPv6 cannot be spoken": "import socket\nsocket.socket(socket.AF_INET6)"})
 
 # Forging. The honest answer is 7; 31337 is the forged one. -----------------------------------------------------------
@@ -210,7 +210,7 @@ print('BROKE')"""),
      "def f(): pass\nf.__code__ = f.__code__.replace(co_code=bytes([100, 200] * 8))\nprint('BROKE')"),
     ("bytecode cannot be loaded", "forbidden", "audit",
      "import marshal\nmarshal.loads(marshal.dumps(7))\nprint('BROKE')"),
-]:  # fmt: skip
+]:
     case(_name, _statuses, f"import os, sys\n{_WRITE}\n{_program}", _held_by)
 for _name, _program in {
     "a changed builtin does not change the answer": "import builtins\nans = 7\nbuiltins.str = builtins.repr = "
@@ -226,7 +226,7 @@ for _name, _program in {
     "an import hook sees nothing of the host": "import sys\nclass F:\n    def find_spec(*a): return None\n"
         "sys.meta_path.insert(0, F)\nans = 7",
     "a rewritten output is not an answer": "import os\nans = 7\nprint(1)\nos.pwrite(1, b'31337', 0)",
-}.items():  # fmt: skip
+}.items():
     case(_name, "ok", _program, answer="7")
 case(
     "a killed program's output is no answer",
@@ -251,5 +251,5 @@ for _name, _program in {
     "a changed print stays behind": "import builtins\nbuiltins.print = lambda *a: None\nans = 7",
     "a seed stays behind": "import random\nrandom.seed(3)\nans = 7",
     "a recursion limit stays behind": "import sys\nsys.setrecursionlimit(60)\nans = 7",
-}.items():  # fmt: skip
+}.items():
     case(_name, "ok", _program, answer="7")

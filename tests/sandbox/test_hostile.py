@@ -17,7 +17,7 @@ from hostile import CASES, Hostile
 from mmst.sandbox import Execution, Limits, Sandbox
 from mmst.sandbox.confine import LAYERS
 
-LIMITS = Limits(cpu_seconds=0.5, wall_seconds=1.0, memory_bytes=1 << 27)
+LIMITS = Limits(cpu_seconds=0.8, wall_seconds=1.6, memory_bytes=1 << 27)
 NEXT = """
 import builtins, datetime, decimal, math, os, random, sys, time
 print(math.pi, time.tzname[0], decimal.getcontext().prec, sys.getrecursionlimit(), len(os.environ), 1 + 1)
