@@ -97,6 +97,13 @@ class Side:
 def tokens_of(text: str, start: int, end: int) -> list[Token]:
     """The tokens of a span; units are part of what they belong to."""
     raw = [_token(match) for match in _TOKEN.finditer(text, start, end)]
+    if (
+        start in (0, text.rfind("\n", 0, start) + 1)
+        and raw
+        and raw[0].kind == "operator"
+        and text[raw[0].end].isspace()
+    ):
+        raw = raw[1:]  # a bullet
     tokens: list[Token] = []
     at = 0
     while at < len(raw):
@@ -218,10 +225,10 @@ def trailing(tokens: Sequence[Token]) -> Side | None:
             continue
         skipped = [token.kind for token in tokens[first:start]]
         beside = [token for token in tokens[:first] if token.text.casefold() not in _WHOSE][-1:]
-        label = skipped == ["number", "close"] or (skipped == ["operator"] and first == 0)  # `1) 3 + 4`, `- 3 + 4`
+        harmless = skipped == ["number", "close"] or {"open"}.issuperset(skipped)  # `1) 3 + 4`, `(3 + 4`
         doubtful = (
             len(tokens) == MAX_TOKENS
-            or not (label or {"open"}.issuperset(skipped))
+            or not harmless
             or any(token.kind == "operator" or token.text.casefold() in _OPEN_ENDED for token in tokens[:first][-2:])
             or any(map(_may_change, beside))
         )

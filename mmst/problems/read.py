@@ -272,18 +272,17 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
 
 def _dataset(name: str, config: str | None, split: str) -> Iterator[dict[str, Any]]:
     """Rows of a directory that `datasets` saved, a directory of data files, or a hub name."""
-    import datasets
-
     saved = any((Path(name) / marker).exists() for marker in ("state.json", "dataset_dict.json"))
     try:
+        import datasets
+
         data = datasets.load_from_disk(name) if saved else datasets.load_dataset(name, config, split=split)
         if isinstance(data, datasets.DatasetDict):
             data = data[split]
     except Exception as error:  # the library raises what its many backends raise
-        why = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"{name}: `datasets` cannot read its split `{split}` ({type(error).__name__}: {why})"
-        ) from error
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        here = "" if Path(name).exists() else "no such file or directory, and "
+        raise InputError(f"{name}: {here}`datasets` cannot read its split `{split}` ({why})") from error
     yield from map(_jsonable, data)
 
 

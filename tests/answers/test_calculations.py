@@ -59,7 +59,7 @@ def test_false_calculations_are_found(text: str) -> None:
         "half of 3 + 4 = 3.5", "twice 3 + 4 = 14", "1.5 million * 2 = 3", "9:30 + 2 = 11:30", "10 + 20% = 12",
         "50 stickers / 3 friends = 16 stickers, with 2 left", "17 / 5 = 3 remainder 2", "1/0 = 5", "√16 + 1 = 5",
         "3 + 4 ≠ 8", "3 + 4 != 8", "3 + 4 <= 8", "9**9**9**9 = 1", "original number + 12 - 18 = 45", "= 5", "1=1",
-        "2 adults + Ann (1) + 3 = 6", "13,2000 / 60 = 220", "0900-0130 = 0730", "3 + 4 == 8",
+        "2 adults + Ann (1) + 3 = 6", "13,2000 / 60 = 220", "2 ft. * 3 + 4 = 10", "0900-0130 = 0730", "3 + 4 == 8",
     ],
 )  # fmt: skip
 def test_doubt_is_not_falsehood(text: str) -> None:
