@@ -289,6 +289,8 @@ class Factors(Cursor):
         elif self._peek() in ("(", "{"):
             inner = self._primary()
             arguments = inner[3] if inner[0] == "seq" else [inner]
+            if not arguments:
+                raise Unreadable(f"{name} without arguments")
         else:
             arguments = [self._bare_argument()]
         if base is not None:

@@ -32,7 +32,7 @@ _NUMBER = re.compile(
     r"(?:\s+\d+\s?/\s?\d+|\s?/\s?\d+(?![\d/]))?"  # fractions
     r"(?:\s?(?:\\?%|percent\b|(?:hundred|thousand|million|billion|trillion)\b))?"
 )
-_MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_MATH = re.compile(r"\$\$(.+?)\$\$|\$((?:[^$\n\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _ADJUNCT = re.compile(
     r"\b(?:in|for|after|within|during|over|on|at|from|with|to\s+(?:have|get|make|buy|reach))\s+(?:the\s+|each\s+|every\s+)?$",
     re.I,
@@ -46,6 +46,13 @@ _TOKENISED = (
     (re.compile(r"(?<=\d) , (?=\d{3}(?!\d))"), ","),
     (re.compile(r"(?<=\d) \. (?=\d)"), "."),
     (re.compile(r"(?<=\d) (?=%)"), ""),
+)
+_REMARK = re.compile(  # "our answer is correct"
+    r"(?:not\b|in)?\s*(?:correct|incorrect|right|wrong|reasonable|valid|consistent|unknown|as\s+follows|(?:the\s+)?simplest)",
+    re.I,
+)
+_CHECKS = re.compile(
+    r"\b(?:check|verify|confirm|double-check)\s+(?:that\s+)?(?:our|the|this|my|your)\s*$", re.IGNORECASE
 )
 _MAX_CUES = 50
 
@@ -73,6 +80,8 @@ def _stated(text: str) -> Found | None:
     cues = list(_CUE.finditer(text))[-_MAX_CUES:]
     for number in range(len(cues) - 1, -1, -1):
         cue = cues[number]
+        if _CHECKS.search(text, max(0, cue.start() - 40), cue.start()):
+            continue
         if cue["box"]:
             found = _boxes(text, cues, number)
         else:
@@ -176,7 +185,7 @@ def _statement(text: str, start: int, end: int) -> Found | None:
     found = _last(text, start, end)
     if found:
         return found
-    if whole is not None and (whole.kind == "opaque" or len(segment.split()) <= 8):
+    if whole is not None and (whole.kind == "opaque" or (len(segment.split()) <= 8 and not _REMARK.match(segment))):
         return Found(whole, start, end)
     return None
 

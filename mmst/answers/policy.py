@@ -43,6 +43,8 @@ Verdicts
   undecided with a reason that begins with `gold`. NaN is not an answer.
 """
 
+from fractions import Fraction
+
 MAX_CHARACTERS = 2_000
 """Longest bare answer that is read at all."""
 MAX_TEXT = 200_000
@@ -54,6 +56,6 @@ MAX_NESTING = 50
 KEY_DIGITS = 12
 """Significant digits in the key of a float or an irrational number."""
 NOISE_DIGITS = 10
-NOISE = 1e-9
+NOISE = Fraction(1, 10**9)
 ROUNDED_PLACES, ROUNDED_DIGITS = 4, 4
 ROUNDED_FLOAT_PLACES, ROUNDED_FLOAT_DIGITS = 2, 3

@@ -98,7 +98,7 @@ def _split(kind: str, value: str, spaced: bool, prose: bool) -> list[Token]:
     """Short words are products of letters, unless they are functions, constants or units, or stand among words."""
     if kind != "name" or len(value) == 1 or len(value) > 3 or value in _KNOWN_WORDS:
         return [Token(kind, value, spaced)]
-    if value.lower() in _PROSE:
+    if value.lower() in _PROSE and not value.isupper():
         raise Unreadable("a sentence")
     if prose and value.islower():
         return [Token(kind, value, spaced)]

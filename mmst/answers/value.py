@@ -237,7 +237,9 @@ class _Evaluator:
         values = [self.value(argument) for argument in arguments]
         exact = _EXACT.get(name)
         if exact and all(isinstance(value, Fraction) for value in values):
-            return exact(*values)
+            known = exact(*values)
+            if known is not None:
+                return known
         if name in ("sqrt", "cbrt"):
             root = values[1] if len(values) > 1 else Fraction(3 if name == "cbrt" else 2)
             return self._pow(("value", values[0]), ("div", ("value", Fraction(1)), ("value", root)))
@@ -264,6 +266,8 @@ class _Evaluator:
             return mp.log(argument) if len(values) == 1 else mp.log(argument) / mp.log(self._float(values[1]))
         if name == "lg":
             return mp.log(argument) / mp.log(10)
+        if name == "binomial":
+            return mp.binomial(*(self._bounded(value, 1000) for value in values))
         inverse = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}.get(name, name)
         if inverse in ("asin", "acos", "atan", "acot", "asec", "acsc", "conjugate", "re", "im", "floor", "ceil"):
             return getattr(mp, inverse)(argument)
@@ -299,9 +303,9 @@ def _exact_root(value: int, degree: int) -> int | None:
     return next((root for root in (guess - 1, guess, guess + 1) if root >= 0 and root**degree == value), None)
 
 
-def _binomial(n: Fraction, k: Fraction) -> Fraction:
+def _binomial(n: Fraction, k: Fraction) -> Fraction | None:
     if n.denominator != 1 or k.denominator != 1 or not 0 <= k <= 1000 or not 0 <= n <= 10_000:
-        raise Unreadable("binomial")
+        return None
     return Fraction(math.comb(int(n), int(k)))
 
 
