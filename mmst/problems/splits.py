@@ -35,8 +35,13 @@ def split(problems: Sequence[Problem], shares: Mapping[str, float], seed: int) -
 
 
 def normalised(question: str) -> str:
-    """A question without what makes no difference: case, white space, punctuation."""
-    return " ".join(_WORD.findall(question.casefold()))
+    """A question without what makes no difference: case, punctuation, and the white space between its words, since
+    tokenized data sets write `did n't`."""
+    return re.sub(r"(?<=[^\W\d]) (?=[^\W\d])", "", " ".join(_words(question)))
+
+
+def _words(question: str) -> list[str]:
+    return _WORD.findall(question.casefold())
 
 
 def remove_overlap(problems: Iterable[Problem], against: Iterable[Problem], ngram: int | None = None) -> list[Problem]:
@@ -56,7 +61,7 @@ def remove_overlap(problems: Iterable[Problem], against: Iterable[Problem], ngra
 
 def _runs(question: str, length: int | None) -> Iterator[int]:
     if length is not None:
-        words = normalised(question).split()
+        words = _words(question)
         for start in range(len(words) - length + 1):
             yield hash(" ".join(words[start : start + length]))
 

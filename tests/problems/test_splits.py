@@ -1,12 +1,15 @@
 """Sets of problems don't mix, and what is new in a problem is told from what was seen."""
 
 import random
+from pathlib import Path
 
 import pytest
 
+from mmst.problems.read import read_problems
 from mmst.problems.record import Problem
 from mmst.problems.splits import Known, remove_overlap, slices, split
 
+DATA = Path(__file__).parents[3] / "shared" / "data"
 PROBLEMS = [Problem(id=f"p{number}", question=f"Question {number}?") for number in range(100)]
 SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
@@ -31,8 +34,8 @@ def test_a_split_depends_on_ids_and_seed_but_not_on_the_order() -> None:
 
 
 def test_overlap_does_not_depend_on_case_white_space_and_punctuation() -> None:
-    against = [ask("Tom has 3 apples ; how many, then ?")]
-    train = [ask("tom has 3 apples: How many then?"), ask("Tom has 4 apples; how many, then?")]
+    against = [ask("Tom does n't have 3 apples ; how many, then ?")]
+    train = [ask("tom doesn't have 3 apples: How many then?"), ask("Tom doesn't have 4 apples; how many, then?")]
     assert remove_overlap(train, against) == train[1:]
 
 
@@ -45,6 +48,13 @@ def test_a_shared_run_of_words_is_overlap_when_asked_for() -> None:
     train = [ask("The quick brown fox jumped!"), ask("The quick brown dog jumped over it.")]
     assert remove_overlap(train, against) == train
     assert remove_overlap(train, against, ngram=4) == train[1:]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs the shared data sets beside the checkout")
+def test_a_data_set_inside_another_one_is_found_though_it_was_tokenized() -> None:
+    inner, outer = (read_problems(str(DATA / f"{name}.jsonl")) for name in ("multiarith.test", "mawps1921.train"))
+    assert len(inner) == 600
+    assert remove_overlap(inner, outer) == []
 
 
 def test_new_numbers_are_new_whatever_their_order_and_spelling() -> None:
