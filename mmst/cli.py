@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -145,7 +145,9 @@ def execute(
 
 @app.command("filter")
 def filter_(
-    label: Annotated[str, typer.Option(help="gold, agreement or gold_or_agreement.")],
+    label: Annotated[
+        Literal["gold", "agreement", "gold_or_agreement"], typer.Option(help="What a solution must agree with.")
+    ],
     in_: In = "-",
     out: Out = "-",
     text_field: Annotated[str, typer.Option(help="Column of the solution.")] = "text",
@@ -164,8 +166,6 @@ def filter_(
     from mmst.methods.base import Completion, Verdict
     from mmst.selection import filter_rows
 
-    if label not in ("gold", "agreement", "gold_or_agreement"):
-        raise InputError(f"--label {label}: expected gold, agreement or gold_or_agreement")
     judge = Judge(list(METHODS.values()), SandboxConfig(allow_weak=allow_weak))
 
     def read(method: str, text: str) -> Verdict:

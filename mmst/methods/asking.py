@@ -131,4 +131,4 @@ def chat_template(checkpoint: str | Path) -> Callable[[list[dict[str, str]]], st
     tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
     if not tokenizer.chat_template:
         return None
-    return lambda messages: tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    return lambda messages: str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))

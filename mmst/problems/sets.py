@@ -34,7 +34,8 @@ def read_sets(config: ProblemsConfig, seed: int) -> ProblemSets:
     """Read or make the sets. Raises InputError for bad input, an overlap that is refused, and an empty set."""
     if config.train is None:
         assert config.synthetic is not None
-        return ProblemSets(**make_sets(config.synthetic))
+        made = make_sets(config.synthetic)
+        return ProblemSets(made["train"], made["dev"], made["test"], made["annotated"])
     given = {name: _read(config, getattr(config, name)) for name in SETS if getattr(config, name) is not None}
     missing = {name: getattr(config.split, name) for name in ("dev", "test") if name not in given}
     if missing:
@@ -47,7 +48,7 @@ def read_sets(config: ProblemsConfig, seed: int) -> ProblemSets:
             raise InputError(
                 f"problems.{name}: no problem is left; give a larger file or other shares in problems.split"
             )
-    return ProblemSets(**{name: sets[name] for name in SETS}, removed=removed)
+    return ProblemSets(sets["train"], sets["dev"], sets["test"], sets["annotated"], removed)
 
 
 def _read(config: ProblemsConfig, source: str) -> list[Problem]:

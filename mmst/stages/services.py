@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
@@ -108,7 +109,7 @@ def ray_session(address: str | None) -> Iterator[bool]:
         address=address or "local",
         include_dashboard=None if address else False,
         log_to_driver=False,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
     )
     try:
         yield address is None

@@ -55,8 +55,7 @@ def _fates(job: Job, round_: RoundDirectory, translations: list[Solution]) -> li
     rows = []
     for solution in translations:
         held = labels[solution.problem_id]
-        source = "gold" if held.label_source == "gold" else "agreement"
-        label = Label(held.label_key, held.label, source, held.support, 0)
+        label = Label(held.label_key, held.label, None, held.support, 0)
         (fate,) = keeper.decide([solution], label)
         rows.append(
             replace(

@@ -58,7 +58,7 @@ def test_the_draw_depends_on_the_seed() -> None:
 
 @pytest.mark.parametrize("task", ["cot->pot->cot", "haiku"])
 def test_a_task_that_is_none_is_refused(task: str) -> None:
-    with pytest.raises(InputError, match="round0.tasks"):
+    with pytest.raises(InputError, match=r"round0\.tasks"):
         views({task: TaskLimit()})
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmst.selection.duplicates import program_key, rationale_key, text_key
+from mmst.methods.duplicates import program_key, rationale_key, text_key
 
 PROGRAM = "def solve(n):\n    total = n + 4\n    return total\nprint(solve(3))"
 
