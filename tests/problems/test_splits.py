@@ -23,6 +23,8 @@ def test_a_split_is_a_partition_of_the_asked_sizes() -> None:
     assert {name: len(part) for name, part in parts.items()} == {"train": 80, "dev": 10, "test": 10}
     assert {p.id for part in parts.values() for p in part} == {p.id for p in PROBLEMS}
     assert all(p.split == name for name, part in parts.items() for p in part)
+    places = {p.id: place for place, p in enumerate(PROBLEMS)}
+    assert all(part == sorted(part, key=lambda p: places[p.id]) for part in parts.values())
 
 
 def test_a_split_depends_on_ids_and_seed_but_not_on_the_order() -> None:

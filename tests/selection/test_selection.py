@@ -178,13 +178,13 @@ def test_reasons_are_counted_without_their_details() -> None:
 def test_each_kept_solution_is_translated_into_each_other_method() -> None:
     methods = [METHODS["cot"], METHODS["pot"]]
     kept = [solution("pot", sample=1), solution("cot"), solution("pot"), solution("pot", origin="x", sample=5)]
-    plan = plan_translations(kept, methods, TranslateConfig(per_problem=2))
+    plan = plan_translations(kept, methods, TranslateConfig(per_problem=3))
     assert [(s.method, s.sample, target.name) for s, target in plan] == [
         ("pot", 0, "cot"),
         ("pot", 1, "cot"),
         ("cot", 0, "pot"),
     ]
-    assert plan == plan_translations(kept[::-1], methods, TranslateConfig(per_problem=2))
+    assert plan == plan_translations(kept[::-1], methods, TranslateConfig(per_problem=3))
 
 
 def test_sources_take_turns_where_not_all_can_be_translated() -> None:
