@@ -5,7 +5,6 @@ This module imports neither Ray nor torch until it is asked to train.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -13,7 +12,7 @@ import statistics
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,9 +35,9 @@ class TrainingResult:
     """What a training stage did.
 
     `losses`: per step `step`, `loss` (mean per target token), `learning_rate`, `tokens`, `seconds`. `tokens` and
-    `padded_tokens` are totals without and with padding, `left_out` counts rows by reason, `seconds` has the wall time
-    of `start` (until the first step), `steps` and `export`. `tokens_per_second` is steady state, without padding:
-    the median over steps, but for the first ones.
+    `padded_tokens` are totals without and with padding; `left_out` counts rows by reason. `seconds`: wall time of
+    `prepare` (tokens), `launch` (Ray starts the workers), `load` (the model), `steps`, `export`, `end`.
+    `tokens_per_second` is without padding, in steady state: the median over the steps but for the first ones.
     """
 
     steps: int
@@ -127,13 +126,15 @@ def train(
     )
     _prepare(task, encoded, order, cluster.train_workers)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with _followed(task.progress, on_step):
-        _fit(task, cluster, f"{name}-{uuid.uuid4().hex[:8]}")
+    run = f"{name}-{uuid.uuid4().hex[:8]}"  # a name that was used before would return without a step
+    launched = time.time()
+    _in_thread(lambda: _fit(task, cluster, run), meanwhile=_teller(task.progress, on_step))
     events = read_progress(task.progress)
     for event in events:
         if event["event"] == "failed":
             raise InputError(event["why"])
-    result = _result(events, encoded, steps, time.time() - began)
+    seconds = {"prepare": launched - began, "launch": next(event["time"] for event in events) - launched}
+    result = _result(events, encoded, steps, seconds, time.time() - began)
     shutil.rmtree(task.storage)
     return result
 
@@ -158,19 +159,17 @@ def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
     """Run the workers to their end."""
     os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.5"
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(cluster.resource_timeout)
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
-    from ray.train.v2.api.config import LoggingConfig
+    from ray.train.v2.api.config import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
     each = {"CPU": cluster.train_cpus} | ({"GPU": cluster.train_gpus} if task.gpu else {})
     trainer = TorchTrainer(
-        work,
-        train_loop_config=task,
+        lambda: work(task),
         torch_config=TorchConfig(backend="nccl" if task.gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=cluster.train_workers, use_gpu=task.gpu, resources_per_worker=each),
-        run_config=RunConfig(
-            name=name,  # a name that was used before would return without a step
+        run_config=RunConfig(  # type: ignore[arg-type]  # Ray's annotation is of its older class
+            name=name,
             storage_path=str(Path(task.storage) / "ray"),
             failure_config=FailureConfig(max_failures=FAILURES, controller_failure_limit=0),
             logging_config=LoggingConfig(log_level="ERROR"),
@@ -188,38 +187,55 @@ def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
         raise RuntimeError(f"training failed {FAILURES + 1} times; the last time: {reason}") from error
 
 
-@contextlib.contextmanager
-def _followed(progress: Path, on_step: Callable[[int], None] | None) -> Iterator[None]:
-    """Report each step once while the block runs, from what rank 0 writes."""
-    if on_step is None:
-        yield
-        return
-    ended = threading.Event()
+def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> None:
+    """Run a function in a thread and do something else every half second, once more at the end.
 
-    def follow() -> None:
-        told = 0
-        while True:
-            last = ended.wait(0.5)
-            done = max((event["step"] for event in read_progress(progress) if "step" in event), default=0)
-            for step in range(told + 1, done + 1):
-                on_step(step)
-            told = max(told, done)
-            if last:
-                return
+    In the main thread Ray Train would take over Ctrl-C, and keep it after it is done.
+    """
+    failures: list[BaseException] = []
 
-    thread = threading.Thread(target=follow, daemon=True)
+    def run() -> None:
+        try:
+            function()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    while thread.is_alive():
+        thread.join(0.5)
+        meanwhile()
+    meanwhile()
+    if failures:
+        raise failures[0]
 
 
-def _result(events: list[dict[str, Any]], encoded: Encoded, steps: int, wall: float) -> TrainingResult:
+def _teller(progress: Path, on_step: Callable[[int], None] | None) -> Callable[[], None]:
+    """A function that reports the steps that were finished since it was last called, each once."""
+    told = 0
+
+    def tell() -> None:
+        nonlocal told
+        done = max((event["step"] for event in read_progress(progress)), default=0)
+        for step in range(told + 1, done + 1):
+            if on_step is not None:
+                on_step(step)
+        told = max(told, done)
+
+    return tell
+
+
+def _result(
+    events: list[dict[str, Any]], encoded: Encoded, steps: int, seconds: dict[str, float], wall: float
+) -> TrainingResult:
     taken = [event for event in events if event["event"] == "step"]
-    exported = sum(event["seconds"] for event in events if event["event"] == "export")
-    stepping = sum(event["seconds"] for event in taken)
+    seconds = {
+        **seconds,
+        "load": sum(event["seconds"] for event in events if event["event"] == "start"),
+        "steps": sum(event["seconds"] for event in taken),
+        "export": sum(event["seconds"] for event in events if event["event"] == "export"),
+    }
+    seconds["end"] = wall - sum(seconds.values())
     steady = taken[FLUSH:] or taken
     wanted = ("step", "loss", "learning_rate", "tokens", "seconds")
     return TrainingResult(
@@ -229,6 +245,6 @@ def _result(events: list[dict[str, Any]], encoded: Encoded, steps: int, wall: fl
         losses=[{name: event[name] for name in wanted} for event in taken],
         tokens=sum(event["tokens"] for event in taken),
         padded_tokens=sum(event["padded"] for event in taken),
-        seconds={"start": wall - stepping - exported, "steps": stepping, "export": exported},
+        seconds=seconds,
         tokens_per_second=statistics.median(event["tokens"] / event["seconds"] for event in steady),
     )

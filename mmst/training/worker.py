@@ -62,11 +62,11 @@ def work(task: Task) -> None:
     rank, world = dist.get_rank(), dist.get_world_size()
     done = trainee.resume()
     with _log(task.progress, done, rank == 0) as log:
-        log({"event": "start", "step": done, "workers": world, "seconds": time.time() - began})
+        log({"event": "start", "step": done, "workers": world, "time": began, "seconds": time.time() - began})
         if _steps(task, trainee, done, log):
             began = time.time()
             trainee.export(Path(task.output))
-            log({"event": "export", "seconds": time.time() - began})
+            log({"event": "export", "step": task.steps, "seconds": time.time() - began})
 
 
 _NOT_A_NUMBER = "training: the loss is not a number by step {step} (learning rate {rate:.1e}); lower learning_rate"
@@ -112,7 +112,7 @@ def _steps(task: Task, trainee: Any, done: int, log: Any) -> bool:
             for fact, loss in zip(facts, values.tolist(), strict=True):
                 log({"event": "step", **fact, "loss": loss, "seconds": seconds})
             if not torch.isfinite(values).all():
-                log({"event": "failed", "why": _NOT_A_NUMBER.format(step=step + 1, rate=rate)})
+                log({"event": "failed", "step": step + 1, "why": _NOT_A_NUMBER.format(step=step + 1, rate=rate)})
                 return False
             losses, facts = [], []
             if saves:
