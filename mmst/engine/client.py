@@ -242,7 +242,11 @@ class Engine:
 
 
 def application(config: EngineConfig, checkpoint: str, generation: int) -> Any:
-    """The Serve application. Only `user_config` differs between checkpoints, so that replicas stay up."""
+    """The Serve application. Only `user_config` differs between checkpoints, and replicas stay up over that.
+
+    They do because the version is given: Serve takes every `serve.run` without one for new code, and replaces all
+    replicas. Ray keeps that argument to itself since 2.60; without it a change would be right, but slow.
+    """
     from ray import serve
 
     from mmst.engine.deployment import Replica
@@ -261,7 +265,7 @@ def application(config: EngineConfig, checkpoint: str, generation: int) -> Any:
                 "downscale_delay_s": 60,
             }
         }
-    return deploy(
+    deployment = deploy(
         Replica,
         name=_DEPLOYMENT,
         user_config={"checkpoint": checkpoint, "generation": generation},
@@ -275,7 +279,8 @@ def application(config: EngineConfig, checkpoint: str, generation: int) -> Any:
         health_check_timeout_s=config.start_timeout,
         logging_config={"log_level": "WARNING", "enable_access_log": False},
         **size,
-    ).bind(config)
+    )
+    return deployment.options(version="1", _internal=True).bind(config)
 
 
 def _check(checkpoint: Path | str) -> None:
