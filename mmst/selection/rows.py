@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mmst.answers import read_answer
 from mmst.config import FilterConfig
 from mmst.errors import InputError
-from mmst.methods.base import Method, Solution, Verdict
+from mmst.methods import METHODS
+from mmst.methods.base import Solution, Verdict
 from mmst.selection.keep import Fate, Keeper, over_balance
 from mmst.selection.labels import Label, label_problem, with_gold_key
 
@@ -46,13 +47,11 @@ def filter_rows(
     InputError
         A row without problem, method or text, an unknown method, two different reference answers for one problem.
     """
-    from mmst.methods import METHODS  # methods need the keys of this package, so not at the top
-
     held = list(rows)
     gold: dict[str, Answer] = {}
     solutions: dict[str, list[Solution]] = {}
     for number, row in enumerate(held, 1):
-        _check(row, number, text_field, METHODS, gold)
+        _check(row, number, text_field, gold)
         solutions.setdefault(str(row["problem_id"]), []).append(_judged(row, number, text_field, judge))
     keeper = Keeper(
         config,
@@ -83,15 +82,13 @@ def filter_rows(
         }
 
 
-def _check(
-    row: Mapping[str, Any], number: int, text_field: str, methods: Mapping[str, Method], gold: dict[str, Answer]
-) -> None:
+def _check(row: Mapping[str, Any], number: int, text_field: str, gold: dict[str, Answer]) -> None:
     """Check one row and note its reference answer."""
     for field in ("problem_id", "method", text_field):
         if row.get(field) is None:
             raise InputError(f"row {number}: field `{field}` is missing")
-    if row["method"] not in methods:
-        raise InputError(f"row {number}: method: `{row['method']}` is none of {', '.join(sorted(methods))}")
+    if row["method"] not in METHODS:
+        raise InputError(f"row {number}: method: `{row['method']}` is none of {', '.join(sorted(METHODS))}")
     if not isinstance(row[text_field], str):
         raise InputError(f"row {number}: {text_field}: expected text, found {type(row[text_field]).__name__}")
     if row.get("answer") is None:

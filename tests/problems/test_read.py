@@ -134,7 +134,7 @@ def test_a_broken_parquet_file_is_one_message(tmp_path: Path) -> None:
 
 def test_views_are_derived_only_where_the_equation_gives_the_answer() -> None:
     right = Problem(id="a", question="?", answer="10", views={"equation": "( 8 - 3 ) * 2"})
-    assert set(derive_views(right).views) == {"equation", "program", "system", "prefix"}
+    assert set(derive_views(right).views) == {"equation", "cot", "program", "system", "prefix"}
     for answer in ("11", "10/0", "ten", "1e999999999", "-", ""):
         assert derive_views(right.model_copy(update={"answer": answer})).views == right.views
     for answer in ("10.0", "20/2", None, "10.000000000000002"):
