@@ -1,4 +1,4 @@
-"""Exact views from an equation: its program, equation system and prefix tree.
+"""Exact views from an equation: its bare calculations, program, equation system and prefix tree.
 
 An equation is an infix expression (`( 8 - 3 ) * 2`, `x = 3 + 4`, `8+2=10`) or a chain of calculations in which
 later ones use earlier results (`48/2=24; 48+24=72`). Everything is read by the small parser below, never evaluated
@@ -8,6 +8,7 @@ tokenizer with one token per number sees the same tokens everywhere.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -212,18 +213,39 @@ def _assignments(node: Node) -> tuple[list[str], str]:
     return lines, visit(node)
 
 
+def _calculations(node: Node) -> list[str]:
+    """Each operation with its result (`3 + 4 = 7`), in the order of the calculation.
+
+    Raises NotReadable for a result without a finite decimal form.
+    """
+    if node.left is None or node.right is None:
+        return []
+    before = [*_calculations(node.left), *_calculations(node.right)]
+    if pow(10, node.value.denominator.bit_length(), node.value.denominator):
+        raise NotReadable(f"{node.value} has no finite decimal form")
+    terms = f"{number_text(node.left.value)} {node.operator} {number_text(node.right.value)}"
+    return [*before, f"{terms} = {number_text(node.value)}"]
+
+
 def views_of(node: Node) -> dict[str, str]:
-    """The views `program`, `system` and `prefix` of an equation that was read."""
+    """The views `cot`, `program`, `system` and `prefix` of an equation that was read.
+
+    The rationale is the bare calculations; there is none where a result has no finite decimal form.
+    """
     lines, last = _assignments(node)
-    return {
+    views = {
         "program": "\n".join([*lines, f"print({last})"]),
         "system": "\n".join([*lines, f"ans = {last}"]),
         "prefix": _prefix(node),
     }
+    with contextlib.suppress(NotReadable):
+        calculations = dict.fromkeys(_calculations(node))
+        views["cot"] = "\n".join([*calculations, f"The answer is {number_text(node.value)}."])
+    return views
 
 
 def views_from_equation(equation: str) -> dict[str, str]:
-    """The views `program`, `system` and `prefix` of an equation; none where it can't be read exactly.
+    """The views `cot`, `program`, `system` and `prefix` of an equation; none where it can't be read exactly.
 
     >>> views_from_equation("( 8 - 3 ) * 2")["program"]
     'left = 8 - 3\\nproduct = left * 2\\nprint(product)'

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -111,6 +113,9 @@ def ray_session(address: str | None) -> Iterator[bool]:
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
+    if threading.current_thread() is threading.main_thread():
+        # Ray's own handler prints a stack trace; a stopped job shall end as one that was interrupted.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield address is None
     finally:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmst.answers.calculations import false_calculation
 from mmst.problems.read import derive_views, read_problems
 from mmst.problems.views import NotReadable, expression_from_prefix, read_equation, views_from_equation
 
@@ -49,6 +50,14 @@ def test_every_view_has_the_value_of_the_equation(expression: str) -> None:
     assert run(views["program"]) == value
     assert read_equation(expression_from_prefix(views["prefix"])).value == value
     assert read_equation(views["system"]).value == value
+    if "cot" in views:
+        assert false_calculation(views["cot"]) is None
+        assert Fraction(views["cot"].rpartition("The answer is ")[2].rstrip(".")) == value
+
+
+def test_a_result_without_a_decimal_form_gives_no_rationale() -> None:
+    assert "cot" not in views_from_equation("10 / 3")
+    assert views_from_equation("1 / 8 + 1")["cot"] == "1 / 8 = 0.125\n0.125 + 1 = 1.125\nThe answer is 1.125."
 
 
 def test_a_program_has_one_assignment_per_operation_and_a_space_before_each_number() -> None:
