@@ -87,7 +87,7 @@ def _check(row: Mapping[str, Any], number: int, text_field: str, gold: dict[str,
     for field in ("problem_id", "method", text_field):
         if row.get(field) is None:
             raise InputError(f"row {number}: field `{field}` is missing")
-    if row["method"] not in METHODS:
+    if str(row["method"]) not in METHODS:
         raise InputError(f"row {number}: method: `{row['method']}` is none of {', '.join(sorted(METHODS))}")
     if not isinstance(row[text_field], str):
         raise InputError(f"row {number}: {text_field}: expected text, found {type(row[text_field]).__name__}")
