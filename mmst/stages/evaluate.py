@@ -16,6 +16,7 @@ from mmst.problems.splits import Known, slices
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.files import write_json
 from mmst.runs.tables import write_table
+from mmst.selection import with_gold_key
 from mmst.stages.job import Job
 from mmst.stages.solving import Solver
 from mmst.stages.train import SNAPSHOT
@@ -78,14 +79,18 @@ def answer_all(job: Job, solver: Solver, problems: Sequence[Problem], number: in
 
 def outcomes_of(rows: Sequence[Solution], problems: Sequence[Problem], known: Known | None = None) -> list[Outcome]:
     """The answers, problem by problem, beside the reference answers; `known` names what is new in a problem."""
-    keys: dict[str, dict[str, str | None]] = {}
+    given: dict[str, list[Solution]] = {}
     for row in rows:
-        keys.setdefault(row.problem_id, {})[row.method] = row.key if row.status == "ok" else None
+        given.setdefault(row.problem_id, []).append(row)
     outcomes = []
     for problem in problems:
+        answers = given[problem.id]
         reference = read_answer(problem.answer) if problem.answer is not None else None
+        if reference:
+            answers = [with_gold_key(row, reference) for row in answers]
+        keys = {row.method: row.key if row.status == "ok" else None for row in answers}
         new = frozenset(slices(problem, known)) if known else frozenset[str]()
-        outcomes.append(Outcome(problem.id, keys[problem.id], reference.key if reference else None, new))
+        outcomes.append(Outcome(problem.id, keys, reference.key if reference else None, new))
     return outcomes
 
 

@@ -13,7 +13,7 @@ from mmst.methods import METHODS
 from mmst.methods.base import Solution
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.tables import read_table, write_table
-from mmst.selection import Fate, Keeper, Label, label_problem, over_balance, reasons
+from mmst.selection import Fate, Keeper, Label, label_problem, over_balance, reasons, with_gold_key
 from mmst.stages.job import Job
 
 TRANSLATION_FATES = "fates.parquet"
@@ -44,6 +44,8 @@ def filter_(job: Job, round_: RoundDirectory) -> None:
         for problem_id, solutions in by_problem(_solutions(round_)):
             reference = gold.get(problem_id)
             key = reference.key if reference else None
+            if reference and job.config.filter.label != "agreement":
+                solutions = [with_gold_key(solution, reference) for solution in solutions]
             label = label_problem(solutions, key, job.config.filter, round_.number)
             text = reference.text if reference and label.source == "gold" else label.answer
             labels[label.source or "none"] += 1

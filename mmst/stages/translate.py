@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from mmst.answers import read_answer
 from mmst.methods import METHODS
 from mmst.methods.base import Method, Solution
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.tables import read_table, write_table
-from mmst.selection import Fate, Label, plan_translations, reasons
+from mmst.selection import Fate, Label, plan_translations, reasons, with_gold_key
 from mmst.stages.filter import TRANSLATION_FATES, FateRow, primed_keeper, read_kept
 from mmst.stages.job import Job
 from mmst.stages.parts import write_parts
@@ -56,6 +57,8 @@ def _fates(job: Job, round_: RoundDirectory, translations: list[Solution]) -> li
     for solution in translations:
         held = labels[solution.problem_id]
         label = Label(held.label_key, held.label, None, held.support, 0)
+        if held.label_source == "gold" and (reference := read_answer(str(held.label))):
+            solution = with_gold_key(solution, reference)
         (fate,) = keeper.decide([solution], label)
         rows.append(
             replace(
