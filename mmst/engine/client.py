@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import json
 import logging
 import os
 import sys
@@ -21,6 +22,7 @@ _COALESCE = 0.002
 _SAY_EVERY = 30.0
 _STOP_WITHIN = 60.0
 _DEPLOYMENT = "Replica"
+_CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 Say = Callable[[str], None]
 
@@ -71,7 +73,7 @@ class Engine:
         """
         from ray import serve
 
-        _check(checkpoint)
+        _check(checkpoint, config)
         for noisy in ("ray.serve", "ray"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         engine = cls(name, config, say or (lambda line: print(line, file=sys.stderr, flush=True)))
@@ -88,7 +90,7 @@ class Engine:
 
     def load(self, checkpoint: Path | str) -> None:
         """Have all replicas hold another checkpoint: in place with proof, where that can't be by a fresh engine."""
-        _check(checkpoint)
+        _check(checkpoint, self._config)
         self._deploy(checkpoint)
 
     def stop(self) -> None:
@@ -206,7 +208,10 @@ class Engine:
             if status == "RUNNING":
                 return
             if status in ("DEPLOY_FAILED", "UNHEALTHY"):
-                raise EngineError(f"the engine does not start with {place}: {_last_line(message)}")
+                raise EngineError(
+                    f"the engine does not start with {place}: {_last_line(message)} "
+                    f"(its own words are in the logs of Ray, {_logs()})"
+                )
             now = time.monotonic()
             if now - began > self._config.start_timeout:
                 raise InputError(
@@ -283,8 +288,8 @@ def application(config: EngineConfig, checkpoint: str, generation: int) -> Any:
     return deployment.options(version="1", _internal=True).bind(config)
 
 
-def _check(checkpoint: Path | str) -> None:
-    """Raises InputError for a local directory that isn't a checkpoint."""
+def _check(checkpoint: Path | str, config: EngineConfig) -> None:
+    """Raises InputError for a local directory that isn't a checkpoint, or not one that the engine can run."""
     root = Path(checkpoint)
     if not root.exists() and (isinstance(checkpoint, Path) or root.is_absolute()):
         raise InputError(f"{checkpoint}: there is no such checkpoint")
@@ -295,6 +300,19 @@ def _check(checkpoint: Path | str) -> None:
             raise InputError(f"{checkpoint}: has no *.safetensors; pickled weights are not loaded")
         if not any(root.glob("tokenizer*")):
             raise InputError(f"{checkpoint}: has no tokenizer; save one with `tokenizer.save_pretrained`")
+        if not config.gpus:
+            _check_heads(checkpoint)
+
+
+def _check_heads(checkpoint: Path | str) -> None:
+    sizes = json.loads((Path(checkpoint) / "config.json").read_text())
+    width, heads = sizes.get("hidden_size"), sizes.get("num_attention_heads")
+    size = sizes.get("head_dim") or (width // heads if width and heads else None)
+    if size is not None and size not in _CPU_HEAD_SIZES:
+        raise InputError(
+            f"{checkpoint}: attention heads of {size} numbers have no kernel in vLLM on CPU; "
+            f"it has {', '.join(map(str, _CPU_HEAD_SIZES))} (width divided by heads)"
+        )
 
 
 def _wait_for_end(report: dict[str, Any]) -> None:
@@ -322,6 +340,12 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _logs() -> str:
+    import ray
+
+    return f"{ray._private.worker.global_worker.node.get_logs_dir_path()}/serve"
 
 
 def _named(request: Request) -> str:
