@@ -23,7 +23,7 @@ class SyntheticSpec(BaseModel):
     """Every random choice derives from it: the same specification always gives the same problems."""
     train: Count = 6000
     """Problems that rounds solve; they carry a reference answer and no views."""
-    annotated: Count = 1100
+    annotated: Count = 1400
     """Problems with views, for round 0."""
     dev: Count = 500
     """Problems that decide promotion, drawn as the train problems are."""
