@@ -35,6 +35,11 @@ class ForkServer:
         self._files: dict[str, int] = {}
         self.active: list[str] = []  # the layers of protection in force, known once started
 
+    @property
+    def pid(self) -> int | None:
+        """The parent's process, if it runs."""
+        return self._process.pid if self._process else None
+
     def start(self) -> None:
         """Start the parent and wait until it is warm. Raises SandboxUnavailable with what it printed if it fails."""
         self._files = {name: os.memfd_create(name) for name in ("program", "stdout", "stderr", "result")}

@@ -107,6 +107,11 @@ class Sandbox:
         for server in self._servers:
             server.close()
 
+    @property
+    def pids(self) -> list[int]:
+        """The warm parents that run now."""
+        return [server.pid for server in self._servers if server.pid]
+
     def execute(self, program: str) -> Execution:
         """Run one program; blocks until it is judged. Never raises for what a program does."""
         fast = self._fast_path(program)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-_MOST_CHARACTERS = 8000  # of a program
+_MOST_CHARACTERS = 4000  # of a program; also bounds how deep the parser recurses, to within 512 KiB of stack
 _MOST_BRACKETS = 40  # open at a time; parsing a syntax error can take exponential time in them
 # What the parser warns about (an unknown escape, a number running into a word): CPython has the word there.
 _WARNED = re.compile(r"\\[^\n\\'\"abfnrtvxuUN0-7]|\d(?:and|else|for|if|in|is|not|or)")

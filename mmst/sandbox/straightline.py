@@ -30,7 +30,7 @@ from mmst.sandbox.bounded import (
 )
 from mmst.sandbox.screening import compiles_silently, readable
 
-_MOST_CALLS = 200  # of functions, the program's own and others
+_MOST_CALLS = 100  # of functions, the program's own and others
 _MOST_DEPTH = 16
 _MOST_ITEMS = 50
 _MATH = object()  # the module

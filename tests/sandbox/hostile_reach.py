@@ -17,8 +17,6 @@ attempts("forbidden", "seccomp landlock", {
     "a folder cannot be scanned": "import os\nlist(os.scandir('/'))",
     "a file cannot be written": "open('@FOLDER@/left', 'w').close()",
     "a file cannot be appended to": "open('@SECRET@', 'a').close()",
-    "a file cannot be made where the parent stands":
-        "import os\nopen('mmst-left', 'w').close()\nos.unlink('mmst-left')",
     "a folder cannot be made": "import os\nos.mkdir('@FOLDER@/left')",
     "a file cannot be removed": "import os\nos.unlink('@SECRET@')",
     "a file cannot be renamed": "import os\nos.rename('@SECRET@', '@FOLDER@/left')",
@@ -27,7 +25,6 @@ attempts("forbidden", "seccomp landlock", {
     "a named pipe cannot be made": "import os\nos.mkfifo('@FOLDER@/left')",
     "a file cannot be cut": "import os\nos.truncate('@SECRET@', 0)",
     "a terminal cannot be opened": "import os\nos.openpty()",
-    "the program's own environment file cannot be read": "open('/proc/self/environ', 'rb').read()",
     "the parent's command cannot be read": "import os\nopen(f'/proc/{os.getppid()}/cmdline', 'rb').read()",
     "the list of processes cannot be read": "import os\nos.listdir('/proc')",
     "shared memory cannot be made": "import os\nos.open('/dev/shm/mmst-left', os.O_CREAT | os.O_RDWR)\n"
@@ -56,12 +53,15 @@ attempts("runtime_error forbidden", "seccomp landlock", {
         "import sys\nsys.path.append('@FOLDER@/..')\nimport planted",
 })
 attempts("forbidden", "seccomp landlock privileges", {
+    "the program's own environment file cannot be read": "open('/proc/self/environ', 'rb').read()",
     "the parent's memory cannot be read": "import os\nopen(f'/proc/{os.getppid()}/maps', 'rb').read()",
     "the caller's environment cannot be read": "open('/proc/@HOST@/environ', 'rb').read()",
     "the parent's environment cannot be read": "import os\nopen(f'/proc/{os.getppid()}/environ', 'rb').read()",
     "the caller's memory cannot be read": "open('/proc/@HOST@/maps', 'rb').read()",
 })
 attempts("forbidden", "", {
+    "a file cannot be made where the parent stands":
+        "import os\nopen('mmst-left', 'w').close()\nos.unlink('mmst-left')",
     "the kernel's log cannot be read": "open('/dev/kmsg', 'rb').close()",
     "the root cannot be changed": "import os\nos.chroot('/')",
 })
