@@ -71,9 +71,9 @@ class Engine:
         InputError when the checkpoint is none or the cluster doesn't have what a replica asks for, EngineError
         when the engine doesn't start.
         """
+        _check(checkpoint, config)
         from ray import serve
 
-        _check(checkpoint, config)
         for noisy in ("ray.serve", "ray"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         engine = cls(name, config, say or (lambda line: print(line, file=sys.stderr, flush=True)))
@@ -130,6 +130,8 @@ class Engine:
                 asked = self._waiting.popleft()
                 if not asked.answer.done():  # whoever asked may have gone
                     chunk.append(asked)
+            if not chunk:
+                return
             self._flying.update(chunk)
             task = asyncio.get_running_loop().create_task(self._ask(chunk))
             self._tasks.add(task)
@@ -137,14 +139,11 @@ class Engine:
 
     async def _ask(self, chunk: list[_Asked]) -> None:
         """Ask a replica for a chunk. What is not answered because the replica died is asked again."""
-        from ray.exceptions import RayError
-        from ray.serve.exceptions import RayServeException
-
         left, cause = dict(enumerate(chunk)), Exception("its replica ended early")
         try:
             async for answers in self._handle.generate.remote(self._generation, [asked.request for asked in chunk]):
                 self._settle((left.pop(number), answer) for number, answer in answers)
-        except (RayError, RayServeException) as error:
+        except Exception as error:  # a death has many names; what isn't one is raised after the last try
             cause = error
         finally:
             self._flying.difference_update(left.values())
@@ -210,13 +209,14 @@ class Engine:
             if status in ("DEPLOY_FAILED", "UNHEALTHY"):
                 raise EngineError(
                     f"the engine does not start with {place}: {_last_line(message)} "
-                    f"(its own words are in the logs of Ray, {_logs()})"
+                    "(the whole story is in Ray's logs, worker-*.out and serve/replica_*.log)"
                 )
             now = time.monotonic()
             if now - began > self._config.start_timeout:
                 raise InputError(
                     f"the engine did not come up within engine.start_timeout = {self._config.start_timeout:g} s; "
-                    f"{self._asked_and_there()}. Lower engine.cpus, engine.gpus or engine.replicas, or add nodes"
+                    f"{self._asked_and_there()}. Raise it, ask for less (engine.cpus, engine.gpus, engine.replicas), "
+                    "or add nodes"
                 )
             if now - said > _SAY_EVERY:
                 said = now
@@ -340,12 +340,6 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def _logs() -> str:
-    import ray
-
-    return f"{ray._private.worker.global_worker.node.get_logs_dir_path()}/serve"
 
 
 def _named(request: Request) -> str:

@@ -1,14 +1,18 @@
-"""What can't be served is refused before anything starts, in words that help."""
+"""What can't be served is refused before anything starts, and what dies on the way is asked again, but not for ever."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tiny_llama import tiny_llama
 
 from mmst.config import EngineConfig
-from mmst.engine import Engine
+from mmst.engine import Engine, EngineError
 from mmst.errors import InputError
+from mmst.methods.base import Completion, Request
 
 
 @pytest.fixture
@@ -37,3 +41,55 @@ def test_heads_that_vllm_cannot_compute_on_cpu_are_named(checkpoint: Path) -> No
     path = checkpoint / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "head_dim": 16}))
     assert "heads of 16 numbers" in fault(checkpoint)
+
+
+class DyingReplicas:
+    """Answers the first request of every chunk and dies, `deaths` times; then answers everything."""
+
+    def __init__(self, deaths: int) -> None:
+        self.deaths = deaths
+        self.chunks: list[list[Request]] = []
+        self.generate = SimpleNamespace(remote=self.answer)
+
+    async def answer(self, generation: int, requests: list[Request]) -> AsyncIterator[list[tuple[int, Completion]]]:
+        self.chunks.append(requests)
+        for number, request in enumerate(requests):
+            yield [(number, Completion(request.prompt.upper(), "stop", 1))]
+            if self.deaths:
+                self.deaths -= 1
+                raise ConnectionError("the replica is gone")
+
+
+def engine_over(replicas: DyingReplicas, monkeypatch: pytest.MonkeyPatch, **config: int) -> Engine:
+    engine = Engine("mmst-none", EngineConfig(**config), print)
+    monkeypatch.setattr(engine, "_handle", replicas)
+    monkeypatch.setattr(engine, "_status", lambda: ("RUNNING", {"RUNNING": 1}, ""))
+    return engine
+
+
+async def test_what_a_dead_replica_owed_is_asked_again_with_the_same_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    replicas = DyingReplicas(deaths=2)
+    engine = engine_over(replicas, monkeypatch)
+    asked = [Request(word, seed, 1) for seed, word in enumerate("abcd")]
+    answers = await asyncio.gather(*(engine.complete(request) for request in asked))
+    assert [answer.text for answer in answers] == list("ABCD")
+    assert engine.stats() == {"tokens": 4, "requests": 4, "retries": 3 + 2}
+    assert sorted(request.seed for request in replicas.chunks[1]) == [1, 2, 3]
+
+
+async def test_after_the_last_try_the_error_names_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_over(DyingReplicas(deaths=2), monkeypatch, max_retries=1)
+    asked = [engine.complete(Request(word, seed, 1)) for seed, word in enumerate("abc")]
+    first, second, third = await asyncio.gather(*asked, return_exceptions=True)
+    failed = [answer for answer in (first, second, third) if isinstance(answer, EngineError)]
+    assert len(failed) == 1
+    assert "seed 1 and prompt 'b' failed 2 times: ConnectionError: the replica is gone" in str(failed[0])
+
+
+async def test_requests_travel_in_chunks_and_no_more_than_the_replicas_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    replicas = DyingReplicas(deaths=0)
+    engine = engine_over(replicas, monkeypatch, max_num_seqs=100)
+    await asyncio.gather(*(engine.complete(Request("a", seed, 1)) for seed in range(250)))
+    assert [len(chunk) for chunk in replicas.chunks[:2]] == [64, 36]
+    assert max(map(len, replicas.chunks)) <= 64
+    assert sum(map(len, replicas.chunks)) == 250
