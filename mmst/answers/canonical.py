@@ -9,7 +9,7 @@ from typing import Any
 
 from mmst.answers.answer import Answer, Unreadable
 from mmst.answers.grammar import Node
-from mmst.answers.intervals import interval, inverted_absolute, relation_interval, union
+from mmst.answers.intervals import absolute_interval, interval, relation_interval, union
 from mmst.answers.value import as_key, sample, symbols, value_key
 
 _SYMBOL_SETS = {"\\mathbb{R}": ("-inf", "inf")}
@@ -88,8 +88,9 @@ def _symbol_key(node: Node, key: str) -> str:
 
 def text_key(words: str) -> str:
     """Text without case, articles and punctuation."""
-    kept = "".join(character if character.isalnum() else " " for character in words.casefold()).split()
-    return " ".join(word for word in kept if word not in ("the", "a", "an")) or " ".join(kept)
+    kept = "".join(character if character.isalnum() else " " for character in words).split()
+    without = [word for word in kept if word not in ("The", "the", "a", "an", "An")]
+    return " ".join(without or kept).casefold()
 
 
 def _ratio(members: list[Node], text: str) -> Answer:
@@ -276,7 +277,7 @@ def _chain(operands: list[Node], relations: list[str], text: str) -> Answer:
         return canonical(operands[-1], text)
     if "in" in relations or "=" in relations or "~" in relations:
         raise Unreadable("mixed relations")
-    if inverted := inverted_absolute(operands, relations, text):
+    if inverted := absolute_interval(operands, relations, text):
         return inverted
     named = [("sym", str(operand)) if operand[0] == "mul" and _is_name(operand) else operand for operand in operands]
     bounds = relation_interval(named, relations, text)

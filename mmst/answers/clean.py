@@ -43,6 +43,8 @@ _LOST_ESCAPE = re.compile(r"\\?([\f\t\x08\r])(?=(?:rac|ext|imes|heta|frac|binom|
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"\\left\s*<", r"\\langle "),
+        (r"\\right\s*>", r"\\rangle "),
         (r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?", " "),
         (r"\{,\}|,\s*\\!|\\!", lambda m: "" if m[0] == r"\!" else "\x01"),
         (r"\x01\s*", ""),
@@ -55,6 +57,10 @@ _REWRITES = [
         (r"(?<!\\)\\[\[\]](?=\s|$)|^\\[\[\]]", " "),
         (r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))|(?<=\d)\s+[xX]\s+(?=\d)", r" \\times "),
         (r"(?<=\d)j\b", "i"),
+        (r"\b(?:np|numpy|sympy|sp|fractions|decimal|mpmath|math)\.(?=[A-Za-z])", ""),
+        (r"\b(u?int|float)\d+\(", r"\1("),
+        (r"(?<=[\[{(:,\s])'([A-Za-z_ ]+)'", r"\\text{\1}"),
+        (r"\\text\{\s*,\s*\}", ","),
         (r"^(\d+) to (\d+)$", r"\1:\2"),
         (r"(?<=[\d)\]}])(or|and)(?=[A-Z(\d\\])", r" \1 "),
     )

@@ -18,6 +18,8 @@ _NUMERIC = ("number", "percent")
 _COLLECTIONS = ("tuple", "list", "set", "interval", "matrix")
 _UNORDERED = ("", "{}", "[]")
 _MAX_PARTS = 200
+_ZERO_NOISE = Fraction(1, 10**3)  # beside an exact zero, noise is what is left of numbers of a usual size
+_OTHERS = {"eq": "same equation", "unit": "same quantity in other units"}
 
 
 def compare_keys(gold: Answer, prediction: Answer) -> Comparison | None:
@@ -36,8 +38,11 @@ def compare_answers(gold: Answer, prediction: Answer) -> Comparison | None:
     same = compare_keys(gold, prediction)
     if same is not None:
         return same
-    if "opaque" in (gold.kind, prediction.kind):
-        plain = {gold.kind, prediction.kind} & {"text", "choice", "boolean"}
+    kinds = {gold.kind, prediction.kind}
+    if kinds in ({"relation", "interval"}, {"relation", "tuple"}):
+        return None
+    if "opaque" in kinds:
+        plain = kinds & {"text", "choice", "boolean"}
         return Comparison(False, "words against mathematics") if plain else None
     reason = _lenient(gold, prediction)
     if reason:
@@ -53,19 +58,32 @@ def _shown(answer: Answer) -> str:
 def _lenient(a: Answer, b: Answer) -> str:
     """The rule by which two answers with different keys are equal, or an empty string."""
     if a.kind in _NUMERIC and b.kind in _NUMERIC:
-        return _numbers(a, b)
+        return _numbers(a, b) or _other_reading(a, b)
     if a.kind in _COLLECTIONS and b.kind in _COLLECTIONS:
         return _collections(a, b)
     for one, two in ((a, b), (b, a)):
-        if one.other and one.other in (two.other, two.key):
-            return "same equation" if one.other.startswith("eq:") else "decimal comma"
+        if one.kind == "time" and two.kind == "ratio" and not one.form and _reduced(one.key) == two.key:
+            return "same ratio"
         if one.kind == "ratio" and two.kind in _NUMERIC and two.key == one.key.replace(":1", "").replace(":", "/"):
             return "same ratio"
         if one.kind == "choice" and two.kind == "symbolic" and two.text.strip("()") == one.key.lower():
             return "same choice"
     if a.kind == b.kind == "time" and bool(a.form) != bool(b.form):
         return "same time" if _clock(a) == _clock(b) else ""
+    return _other_reading(a, b)
+
+
+def _other_reading(a: Answer, b: Answer) -> str:
+    """`1,22` as a decimal, `y = 2x` as an equation, 2 hours as 120 minutes."""
+    for one, two in ((a, b), (b, a)):
+        if one.other and one.other in (two.other, two.key):
+            return _OTHERS.get(one.other.partition(":")[0], "another reading")
     return ""
+
+
+def _reduced(clock: str) -> str:
+    hour, minute = (int(part) for part in clock.split(":"))
+    return str(Fraction(hour, minute)).replace("/", ":") if minute else ""
 
 
 def _clock(answer: Answer) -> tuple[int, int]:
@@ -94,7 +112,8 @@ def _numbers(a: Answer, b: Answer) -> str:
 
 def _close(left: Fraction, a: Answer, right: Fraction, b: Answer) -> str:
     difference = abs(left - right)
-    if max(a.digits, b.digits) >= NOISE_DIGITS and difference <= NOISE * max(abs(left), abs(right)):
+    size = max(abs(left), abs(right)) if left and right else _ZERO_NOISE
+    if max(a.digits, b.digits) >= NOISE_DIGITS and difference <= NOISE * size:
         return "equal up to float noise"
     if (a.digits and _rounds_to(left, a, right, b)) or (b.digits and _rounds_to(right, b, left, a)):
         return "rounded"

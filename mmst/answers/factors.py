@@ -298,7 +298,7 @@ class Factors(Cursor):
         call: Node = ("call", name, arguments)
         if power is None:
             return call
-        if power == ("neg", ("num", Fraction(1), 0, 0)):  # \sin^{-1}
+        if power[0] == "neg" and power[1][:2] == ("num", Fraction(1)):  # \sin^{-1}
             return ("call", f"arc{name}", arguments)
         return ("pow", call, power)
 

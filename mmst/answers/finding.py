@@ -25,7 +25,7 @@ _REFUSAL = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<!\bapprox)(?<!\bRs)(?<!\bvs)(?<![ap]\.m)[.!?]+(?=[\"'*)\]$]*(?:\s|$))(?!\s\d)|\n|<\|")
 _NUMBER = re.compile(
-    r"(?<![\w.\\^{])"
+    r"(?<![\w.\\^{])(?<!\d:)"
     r"(?:(?<!\d)(?<!\d\s)(?<![)\]]\s)(?<![)\]])-\s?)?(?:\\?\$\s?|[€£¥]\s?)?(?:(?<!\d)-)?"  # sign and currency
     r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d.]\d)"  # thousands
     r"|\d+,\d{1,2}(?=\s?[$€])|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
@@ -51,9 +51,7 @@ _REMARK = re.compile(  # "our answer is correct"
     r"(?:not\b|in)?\s*(?:correct|incorrect|right|wrong|reasonable|valid|consistent|unknown|as\s+follows|(?:the\s+)?simplest)",
     re.I,
 )
-_CHECKS = re.compile(
-    r"\b(?:check|verify|confirm|double-check)\s+(?:that\s+)?(?:our|the|this|my|your)\s*$", re.IGNORECASE
-)
+_CHECKS = re.compile(r"\b(?:check|verify|confirm)\s+(?:that\s+)?(?:our|the|this|my|your)\s*$", re.IGNORECASE)
 _MAX_CUES = 50
 
 

@@ -145,22 +145,26 @@ def _open_or(opening: str, low: Answer, high: Answer, closing: str, text: str) -
     return interval(opening, low, high, closing, text)
 
 
-def inverted_absolute(operands: list[Node], relations: list[str], text: str) -> Answer | None:
-    """`1 <= |z| <= 3/2` as two intervals, `|x| < 3` as one."""
+def absolute_interval(operands: list[Node], relations: list[str], text: str) -> Answer | None:
+    """`1 <= |z| <= 3/2` as two intervals, `|x - 2| < 3` as one; None where it is neither."""
     inner = [operand for operand in operands if symbols(operand)]
-    if len(inner) != 1 or inner[0][0] != "call" or inner[0][1] != "abs" or inner[0][2][0][0] != "sym":
+    if len(inner) != 1 or inner[0][:2] != ("call", "abs"):
         return None
-    plain = [operand[2][0] if operand is inner[0] else operand for operand in operands]
-    positive = relation_interval(plain, relations, text)
-    if positive is None or positive.form == "∪":
+    inside, size = inner[0][2][0], ("sym", "|")
+    sizes = relation_interval([size if operand is inner[0] else operand for operand in operands], relations, text)
+    if sizes is None or sizes.form == "∪":
         return None
-    low, high = positive.parts
-    turn = {"(": ")", "[": "]", ")": "(", "]": "["}
-    opening, closing = positive.key[0], positive.key[-1]
-    if low.key == "-inf":
-        return _open_or(turn[closing], _minus(high), high, closing, text)
-    return union("cup", _open_or(turn[closing], _minus(high), _minus(low), turn[opening], text), positive, text)
+    low, high = (("neg", ("const", "inf")) if end.key == "-inf" else _bound_node(end) for end in sizes.parts)
+    above, below = (("<=" if bracket in "[]" else "<") for bracket in (sizes.key[0], sizes.key[-1]))
+    if sizes.parts[0].key == "-inf":
+        return relation_interval([("neg", high), inside, high], [below, below], text)
+    if sizes.parts[1].key == "inf":
+        sides = ([low, inside], [above]), ([inside, ("neg", low)], [above])
+    else:
+        sides = ([low, inside, high], [above, below]), ([("neg", high), inside, ("neg", low)], [below, above])
+    pieces = [relation_interval(*side, text) for side in sides]
+    return union("cup", pieces[0], pieces[1], text) if pieces[0] and pieces[1] else None
 
 
-def _minus(end: Answer) -> Answer:
-    return Answer(end.text, "number", "-inf" if end.key == "inf" else as_key(-Fraction(end.key)))
+def _bound_node(end: Answer) -> Node:
+    return ("const", "inf") if end.key == "inf" else ("num", Fraction(end.key), -1, 0)

@@ -20,6 +20,7 @@ from mmst.answers.numerals import (
     words_fraction,
 )
 from mmst.answers.policy import KEY_DIGITS
+from mmst.answers.units import compound, quantity
 
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _GROUPED = "|".join(
@@ -48,10 +49,13 @@ KNOWN_UNITS = frozenset(
     "g m s h l L J N W V cents cent usd eur gbp pts kcal cal gal qt pt sq cu deg rad pcs km/h m/s units unit".split()
 )
 _NOT_UNITS = frozenset("and or pi sqrt sin cos tan cot sec csc log ln exp theta mod to x y z n i e k a b c t".split())
+_SIGN = re.compile(r"\s*(?:[$€£¥¢₹]|\^?\s*\{?\s*\\(?:circ|degree)\s*\}?\s*[CFK]?)\s*")
 _TIME = re.compile(
     r"(\d{1,2})[:.](\d{2})(?::\d{2})?\s*([ap])\.?\s*m\.?|(\d{1,2}):([0-5]\d)|(\d{1,2})\s*([ap])\.?m\.?", re.IGNORECASE
 )
-_CHOICE = re.compile(r"(?:(?:option|choice)\s+)?(?:\(?([A-J])\)?|\(?([a-j])\)|([A-J])[.:)]\s+\S[^\n]{0,80})")
+_CHOICE = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?(?:\(?([A-J])\)?|\(?([a-j])\)|([A-J])[.:)]\s+\S[^\n]{0,80})")
+_BOOLEAN = re.compile(r"(yes|no|true|false)(?:$|[,.;:]\s)")
+_CLOCK_WORDS = {"noon": ("12:00", (), -1, 0, "", "p"), "midnight": ("0:00", (), -1, 0, "", "a")}
 _BOOLEANS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 
 
@@ -68,6 +72,8 @@ def read_plain(text: str) -> Answer | None:
         answer = _number(text, match) if match else None
         if answer is not None:
             return answer
+        if (first.isdigit() or first == "$") and (both := compound(text)):
+            return Answer(text, "number", fraction_key(both[0]), other=both[1])
         if first.isdigit() and (clock := _TIME.fullmatch(text)):
             return _time(text, clock)
     if first.isalpha() or first == "(":
@@ -96,7 +102,15 @@ def _number(text: str, match: re.Match[str]) -> Answer | None:
         value = image_fraction(value)
     if "-" in (match["sign"], match["sign2"]):
         value = -value
-    return Answer(text, "percent" if percent else "number", fraction_key(value), places=places, digits=digits)
+    kind, other = "percent" if percent else "number", ""
+    if not percent and (tail.strip() or match["currency"]):
+        other = _quantity(value, tail.strip() or match["currency"])
+    return Answer(text, kind, fraction_key(value), places=places, digits=digits, other=other)
+
+
+def _quantity(value: Fraction, unit: str) -> str:
+    """The same number by a second reading: in other units, or dozens counted singly."""
+    return fraction_key(12 * value) if unit.startswith("dozen") else quantity(value, unit.lstrip("\\"))
 
 
 def _plain_digits(digits: str) -> str:
@@ -117,7 +131,7 @@ def _scale(tail: str, currency: bool) -> tuple[int, str]:
 
 def _is_unit(tail: str) -> bool:
     """Whether what follows a number only names what is counted: ` dollars per hour`, `km/h`, ` cm^2`."""
-    if tail.strip() in (r"^\circ", r"^{\circ}", r"\circ", "$", "€", "£", "¥"):
+    if _SIGN.fullmatch(tail):
         return True
     if not _UNITS.fullmatch(tail) or len(tail) > 60:
         return False
@@ -145,18 +159,24 @@ def _time(text: str, match: re.Match[str]) -> Answer | None:
 
 def _words(text: str) -> Answer | None:
     lowered = text.lower()
-    if lowered in _BOOLEANS:
-        return Answer(text, "boolean", _BOOLEANS[lowered])
+    boolean = _BOOLEAN.match(lowered)
+    if boolean:
+        return Answer(text, "boolean", _BOOLEANS[boolean[1]])
+    if lowered in _CLOCK_WORDS:
+        return Answer(text, "time", *_CLOCK_WORDS[lowered])
     choice = _CHOICE.fullmatch(text)
     if choice:
         return Answer(text, "choice", (choice[1] or choice[2] or choice[3]).upper())
     if lowered.startswith(("minus ", "negative ")):
-        value = words_fraction(text.partition(" ")[2])
-        return None if value is None else Answer(text, "number", fraction_key(-value))
+        positive = read_plain(text.partition(" ")[2].strip() or "?")
+        if positive is None or positive.kind != "number" or positive.key.startswith("-"):
+            return None
+        return Answer(text, "number", fraction_key(-Fraction(positive.key)))
     # Units may follow: try the longest run of number words
-    words = text.split()
+    words = ["one", *text.split()[1:]] if lowered.startswith("a dozen") else text.split()
     for end in (len(words), len(words) - 1, len(words) - 2):
         value = words_fraction(" ".join(words[:end])) if end > 0 else None
         if value is not None:
-            return Answer(text, "number", fraction_key(value))
+            other = _quantity(value, " ".join(words[end:])) if end < len(words) else ""
+            return Answer(text, "number", fraction_key(value), other=other)
     return None

@@ -14,7 +14,7 @@ Canonical form
 - Irrational constants are computed to 40 digits and keyed by 12 of them. Expressions with symbols are computed at
   two fixed points and keyed by what comes out, so `(x+1)**2` and `x^2+2x+1` share a key.
 - Units, currency signs and degree signs are dropped: problems ask in one unit, and references leave it out.
-  `5 cm` is 5. Two *different* units of one dimension are not converted.
+  `5 cm` is 5, and so is `5 m`. `2 hours 30 minutes` is 2.5, its value in the first unit.
 - A percent sign is dropped from the key (28 % votes with 28) and remembered as the kind.
 - A name in front is dropped: `x = 5`, `f(x) = 5`, `(p, q) = (3, 2)`, `S : T = 7 : 32`, `x \\in [0, 1]`. A name is
   something without arithmetic; `x + z = 1` is an equation, not the answer 1. In `a = b = c` the last value
@@ -36,6 +36,8 @@ Lenient rules (symmetric, never part of the key)
 - brackets: a tuple equals a bare list (`a, b`, LaTeX `{a, b}`) in the same order; `[a, b]` equals a list or set
   of the same values, because that is how Python prints a list; never `(a, b)`, which is another interval.
 - decimal comma: `1,22` is a list, but equals 1.22.
+- units: two quantities in known units of one dimension are equal when they are the same (`2 hours`, `120 minutes`);
+  a dozen is one or twelve.
 - ratio: `1:2` equals 1/2; a clock time without am or pm equals the one with it.
 
 Verdicts

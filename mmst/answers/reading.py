@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from mmst.answers.answer import Answer, Unreadable
 from mmst.answers.canonical import canonical, text_key
@@ -18,7 +19,8 @@ _WORDS = re.compile(r"[^\W\d_][\w'’.,&\s()-]*", re.UNICODE)
 _MATHEMATICS = re.compile(r"\\[a-zA-Z]+|[\^_=+*/<>|]|\d")
 _PROSE = re.compile(r"(?<![\\a-zA-Z])(?:[A-Za-z]*[a-z][A-Za-z']{3,}|(?i:is|it'?s|we|that|not|the|of|so))(?![a-zA-Z])")
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[a-zA-Z*]+\}(?:\{[clr|]+\})?|\\operatorname\{[a-zA-Z]+\}")
-_EMPTY_SET = frozenset(("no solution", "no solutions", "no real solution", "no real solutions", "empty set"))
+_EMPTY_SET = re.compile(r"(?:there is |there are )?no (?:real )?solutions?|empty ?set")
+_ALL_NUMBERS = frozenset(("all real numbers", "all reals", "real numbers", "all real values"))
 _LONG_DIGITS = re.compile(rf"\d{{{MAX_DIGITS + 1},}}")
 
 
@@ -49,8 +51,9 @@ def _read(text: str) -> Answer | None:
         skeleton = unwrap(bare[1])
     if not skeleton:
         return None
-    if skeleton != stripped and (answer := read_plain(skeleton)) is not None:
-        return answer
+    flat = unwrap(_TEXT_COMMAND.sub(r"\1", skeleton))
+    if flat and flat != stripped and (answer := read_plain(flat)) is not None:
+        return replace(answer, text=skeleton)
     if _is_text(skeleton):
         return _text(skeleton)
     try:
@@ -65,6 +68,8 @@ def _is_text(text: str) -> bool:
     if re.search(r"[^\W\d_]\(", text):
         return False
     letters = text.replace(" ", "")
+    if re.fullmatch(r"[A-J](?:\s*(?:,|and|&|or)\s*[A-J])+", text):
+        return False
     if letters.isalpha():
         return len(letters) > 2 and not re.fullmatch(r"(?:[a-zA-Z] )*[a-zA-Z]|pi|oo|inf|infinity|infty", text.strip())
     return (
@@ -76,7 +81,9 @@ def _text(text: str) -> Answer | None:
     if len(text.split()) > 16:
         return None
     key = text_key(text)
-    return Answer(text, "set", "{}") if key in _EMPTY_SET else Answer(text, "text", key)
+    if key in _ALL_NUMBERS:
+        return canonical(("sym", r"\mathbb{R}"), text)
+    return Answer(text, "set", "{}") if _EMPTY_SET.fullmatch(key) else Answer(text, "text", key)
 
 
 def _unparsed(text: str) -> Answer | None:

@@ -61,8 +61,10 @@ def _judge() -> Any:
         for side, parts in (("left", left), ("right", right)):
             if all(isinstance(part, str) for part in parts):
                 return None, f"unread: {side}"
-        there = verify(left, right, timeout_seconds=None)
-        back = verify(right, left, timeout_seconds=None)
+        there, back = (
+            verify(gold, answer, allow_set_relation_comp=True, timeout_seconds=None)
+            for gold, answer in ((left, right), (right, left))
+        )
         if there != back:
             return None, "Math-Verify's verdict depends on the order"
         if there and _differ(left[0], right[0]):
