@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,9 @@ class JudgePool:
         import ray
 
         actor = ray.remote(num_cpus=0)(Judge)
-        return actor.options(name=None, enable_task_events=False).remote(self._methods, self._config)
+        return actor.options(name=f"judge-{number}-{self._run}-{uuid.uuid4().hex[:8]}").remote(
+            self._methods, self._config
+        )
 
     async def judge(self, method: str, completion: Completion) -> Verdict:
         """The verdict on what a method wrote."""
@@ -56,7 +59,7 @@ class JudgePool:
 
     async def _serve(self, number: int) -> None:
         """Feed one actor for as long as the pool lives."""
-        from ray.exceptions import RayActorError
+        from ray.exceptions import RayActorError, RayError
 
         assert self._queue is not None
         while True:
@@ -69,16 +72,24 @@ class JudgePool:
             except RayActorError:
                 self.deaths += 1
                 self._actors[number] = self._start(number)
-                self._ask_again(batch)
+                try:
+                    await self._actors[number].protection.remote()
+                except RayError as error:
+                    self._fail(batch, RuntimeError(f"no judge can be started: {error}"))
+                else:
+                    self._ask_again(batch)
                 continue
-            except Exception as error:
-                for pending in batch:
-                    if not pending.verdict.done():
-                        pending.verdict.set_exception(error)
+            except RayError as error:
+                self._fail(batch, error)
                 continue
             for pending, verdict in zip(batch, verdicts, strict=True):
                 if not pending.verdict.done():
                     pending.verdict.set_result(verdict)
+
+    def _fail(self, batch: list[_Pending], error: Exception) -> None:
+        for pending in batch:
+            if not pending.verdict.done():
+                pending.verdict.set_exception(error)
 
     def _ask_again(self, batch: list[_Pending]) -> None:
         assert self._queue is not None
