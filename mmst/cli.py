@@ -64,7 +64,11 @@ def run(
     from mmst.runs.status import status_of
 
     report = Reporter()
-    reason = self_train(resolved, root, report)
+    try:
+        reason = self_train(resolved, root, report)
+    except KeyboardInterrupt:
+        print("mmst: interrupted; the same line goes on where it was", file=sys.stderr)
+        raise
     _print_rounds(report.console, status_of(RunDirectory(root))["rounds"])
     report.line(f"{root.name}: {reason}")
 
@@ -301,14 +305,11 @@ def convert(
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one message and exit code 2, Ctrl-C is quiet."""
+    """Entry point: a user's mistake is one message and exit code 2; typer ends Ctrl-C quietly with 130."""
     try:
         app()
     except InputError as error:
         print(f"mmst: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("mmst: interrupted; the same line goes on where it was", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)

@@ -1,9 +1,9 @@
 """A user's mistake is one clear message and exit code 2, and leaves nothing behind; help is quick."""
 
+import ast
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -75,19 +75,28 @@ def test_a_model_directory_without_tokenizer_is_refused(attempt, tmp_path) -> No
     assert "tokenizer" in attempt(GOOD, f"model.path={model}")
 
 
-def test_help_takes_well_under_half_a_second() -> None:
-    best = min(_seconds("--help") for _ in range(3))
-    bare = min(_seconds(None) for _ in range(3))
-    assert best - bare < 0.5
+def test_help_imports_nothing_heavy() -> None:
+    """What makes a command slow to answer is what it imports; a timed test would measure the machine."""
+    code = (
+        "import sys; sys.argv = ['mmst', '--help']\n"
+        "from mmst.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print(sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "experiment" in result.stdout
+    loaded = set(ast.literal_eval(result.stdout.splitlines()[-1]))
+    assert loaded.isdisjoint({"ray", "torch", "vllm", "transformers", "deepspeed", "pyarrow", "numpy", "sympy"})
 
 
-def _seconds(word: str | None) -> float:
-    start = time.perf_counter()
-    if word is None:
-        subprocess.run([sys.executable, "-c", "pass"], check=True)
-    else:
-        assert mmst(word).returncode == 0
-    return time.perf_counter() - start
+def test_checking_a_configuration_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from mmst.config_file import load_config; load_config('configs/tiny.yaml')\n"
+        "print(sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    root = Path(__file__).parents[1]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert set(ast.literal_eval(result.stdout)).isdisjoint({"ray", "torch", "vllm", "transformers", "pyarrow", "sympy"})
 
 
 def test_comparing_answers_keeps_rows_in_order_and_columns_that_it_does_not_know() -> None:
@@ -116,7 +125,7 @@ def test_filtering_says_for_every_row_whether_it_is_kept_and_why() -> None:
     texts = [
         ("cot", "3 + 4 = 7. The answer is 7."),
         ("cot", "So 3 + 4 = 7! The answer is 7."),
-        ("cot", "3 + 5 = 8. The answer is 7."),
+        ("cot", "3 + 5 = 7. The answer is 7."),
         ("cot", "The answer is 9."),
         ("pot", "print(3 + 4)"),
         ("pot", "print(3 +"),
