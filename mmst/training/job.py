@@ -35,9 +35,10 @@ class TrainingResult:
     """What a training stage did.
 
     `losses`: per step `step`, `loss` (mean per target token), `learning_rate`, `tokens`, `seconds`. `tokens` and
-    `padded_tokens` are totals without and with padding; `left_out` counts rows by reason. `seconds`: wall time of
-    `prepare` (tokens), `launch` (Ray starts the workers), `load` (the model), `steps`, `export`, `end`.
-    `tokens_per_second` is without padding, in steady state: the median over the steps but for the first ones.
+    `padded_tokens` are totals without and with padding. `left_out` counts rows by reason, `restarts` how often the
+    workers began anew, here or in an earlier, interrupted call. `seconds`: wall time of `prepare` (tokens), `launch`
+    (Ray starts the workers), `load` (the model), `steps`, `export`, `end`. `tokens_per_second` is without padding, in
+    steady state: the median over the steps but for the first ones.
     """
 
     steps: int
@@ -46,6 +47,7 @@ class TrainingResult:
     losses: list[dict[str, Any]]
     tokens: int
     padded_tokens: int
+    restarts: int
     seconds: dict[str, float]
     tokens_per_second: float
 
@@ -65,6 +67,7 @@ class TrainingResult:
             "loss": round(statistics.fmean(last), 5) if last else None,
             "tokens": self.tokens,
             "padding": round(self.padding, 4),
+            "restarts": self.restarts,
             "tokens_per_second": round(self.tokens_per_second, 1),
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
         }
@@ -245,6 +248,7 @@ def _result(
         losses=[{name: event[name] for name in wanted} for event in taken],
         tokens=sum(event["tokens"] for event in taken),
         padded_tokens=sum(event["padded"] for event in taken),
+        restarts=sum(event["event"] == "start" for event in events) - 1,
         seconds=seconds,
         tokens_per_second=statistics.median(event["tokens"] / event["seconds"] for event in steady),
     )

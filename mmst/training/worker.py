@@ -59,10 +59,9 @@ def work(task: Task) -> None:
     from mmst.training.engine import Trainee
 
     trainee = Trainee(task)
-    rank, world = dist.get_rank(), dist.get_world_size()
     done = trainee.resume()
-    with _log(task.progress, done, rank == 0) as log:
-        log({"event": "start", "step": done, "workers": world, "time": began, "seconds": time.time() - began})
+    with _log(task.progress, done, dist.get_rank() == 0) as log:
+        log({"event": "start", "step": done, "pid": os.getpid(), "time": began, "seconds": time.time() - began})
         if _steps(task, trainee, done, log):
             began = time.time()
             trainee.export(Path(task.output))
