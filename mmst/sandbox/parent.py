@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import contextlib
 import errno
 import fcntl
 import gc
@@ -35,6 +36,22 @@ import confine  # beside this file; run as a script, its folder comes first
 _WARM = ("_strptime", "calendar", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum",
          "fractions", "functools", "heapq", "itertools", "json", "random", "statistics", "string", "textwrap",
          "traceback")  # fmt: skip
+# What the packages import only when it is used, which a confined child cannot.
+_LAZY = {
+    "numpy": "fft ma polynomial random",
+    "sympy": "abc assumptions.facts assumptions.handlers.calculus assumptions.handlers.matrices "
+    "assumptions.handlers.ntheory assumptions.handlers.order assumptions.handlers.sets assumptions.lra_satask "
+    "assumptions.satask assumptions.wrapper codegen.ast combinatorics combinatorics.fp_groups "
+    "combinatorics.galois combinatorics.homomorphisms concrete.delta discrete.recurrences integrals.heurisch "
+    "integrals.manualintegrate integrals.prde integrals.risch logic.algorithms.dpll logic.algorithms.dpll2 "
+    "logic.algorithms.lra_theory logic.algorithms.minisat22_wrapper logic.algorithms.pycosat_wrapper "
+    "logic.algorithms.z3_wrapper matrices.expressions.applyfunc physics.units polys.dispersion "
+    "polys.distributedmodules polys.domains.old_fractionfield polys.domains.old_polynomialring "
+    "polys.domains.quotientring polys.numberfields.resolvent_lookup sets.handlers.add sets.handlers.functions "
+    "sets.handlers.issubset sets.handlers.mul sets.handlers.power stats tensor.array.array_derivatives "
+    "tensor.array.expressions tensor.tensor",
+}
+
 RESULT = 3  # the descriptor that a child leaves its answer on
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED: user and system time of a process, <linux/posix-timers.h>
 _IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]+)|import[ \t]+([\w., \t]+))")
@@ -233,6 +250,9 @@ def _warm_up(config: dict[str, typing.Any]) -> None:
     sys.path[:1] = config["path"]
     for package in (*_WARM, *config["packages"]):
         importlib.import_module(package)
+        for name in _LAZY.get(package, "").split():
+            with contextlib.suppress(ImportError):  # another version's
+                importlib.import_module(f"{package}.{name}")
     hand_over = Path(__file__).with_name("answer.py")
     config["private"] = {"__builtins__": dict(vars(builtins)), "__name__": "answer"}
     exec(compile(hand_over.read_text("utf-8"), hand_over.name, "exec"), config["private"])
