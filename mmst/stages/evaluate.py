@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mmst.answers import read_answer
@@ -17,7 +16,7 @@ from mmst.runs.directory import RoundDirectory
 from mmst.runs.files import write_json
 from mmst.runs.tables import write_table
 from mmst.selection import with_gold_key
-from mmst.stages.job import Job
+from mmst.stages.job import Job, located
 from mmst.stages.solving import Solver
 from mmst.stages.train import SNAPSHOT
 
@@ -39,7 +38,7 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
                 rows = answer_all(job, solver, dev, round_.number, "early")
                 before = figures_of(outcomes_of(rows, dev), names)
         trained = round_.done("train")
-        solver = job.solver_for(round_.checkpoint if trained else Path(str(job.config.model.path)), commit)
+        solver = job.solver_for(round_.checkpoint if trained else located(str(job.config.model.path)), commit)
         with commit.timed("evaluate"):
             rows = answer_all(job, solver, [*dev, *test], round_.number, "evaluate")
         path = round_.evaluation / "solutions.parquet"

@@ -28,15 +28,19 @@ class Job:
     services: Services
     report: Reporter
 
-    def current_checkpoint(self, number: int) -> Path:
-        """The checkpoint that the loop holds after round `number`."""
-        return resolve(self.run, self.run.round(number).figures("promote")["checkpoint"])
+    def current_checkpoint(self, number: int) -> Path | str:
+        """The checkpoint that the loop holds after round `number`: inside the run, or as it was given."""
+        recorded = self.run.round(number).figures("promote")["checkpoint"]
+        inside = self.run.root / recorded
+        return inside.resolve() if inside.is_dir() else located(recorded)
 
     def solver(self, after_round: int, commit: Commit, temperature: float = 0.0, top_p: float = 1.0) -> Solver:
         """The checkpoint after a round, loaded and ready to solve; loading counts as `engine` in the commit."""
         return self.solver_for(self.current_checkpoint(after_round), commit, temperature, top_p)
 
-    def solver_for(self, checkpoint: Path, commit: Commit, temperature: float = 0.0, top_p: float = 1.0) -> Solver:
+    def solver_for(
+        self, checkpoint: Path | str, commit: Commit, temperature: float = 0.0, top_p: float = 1.0
+    ) -> Solver:
         """A checkpoint, loaded and ready to solve."""
         with commit.timed("engine"):
             engine = self.services.engine(checkpoint)
@@ -59,15 +63,15 @@ class Job:
         )
 
 
-def resolve(run: RunDirectory, recorded: str) -> Path:
-    """A checkpoint as a manifest names it: inside the run by its relative path, elsewhere as it was given."""
-    inside = run.root / recorded
-    return inside.resolve() if inside.is_dir() else Path(recorded)
+def located(model: str) -> Path | str:
+    """A model as it was given: the directory where there is one, else the hub id."""
+    path = Path(model).expanduser()
+    return path.resolve() if path.is_dir() else model
 
 
-def name_of(checkpoint: Path) -> str:
+def name_of(checkpoint: Path | str) -> str:
     """What identifies a checkpoint's weights in rows: a hash of its weight files, or its hub id."""
-    if not checkpoint.is_dir():
-        return str(checkpoint)
+    if isinstance(checkpoint, str):
+        return checkpoint
     weights = sorted(checkpoint.glob("*.safetensors"))
     return "+".join(checksum(file) for file in weights) or str(checkpoint)

@@ -15,7 +15,7 @@ from mmst.runs.files import append_line, checksum, write_json
 from mmst.runs.seeds import seed_of
 from mmst.runs.tables import read_table, write_table
 from mmst.stages.filter import read_kept
-from mmst.stages.job import Job
+from mmst.stages.job import Job, located
 from mmst.stages.rows import TrainingRow, pool_rows, view_rows
 
 SNAPSHOT = "solver-early"
@@ -67,7 +67,7 @@ def train(job: Job, round_: RoundDirectory) -> None:
 
 def _start(job: Job, round_: RoundDirectory) -> str | Path | None:
     """What training starts from; none for a model that is yet to be made."""
-    path = job.config.model.path
+    path = job.config.model.path and located(job.config.model.path)
     if round_.number and job.config.training.start == "previous":
         return job.current_checkpoint(round_.number - 1)
     if path is None:
