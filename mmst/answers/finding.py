@@ -11,7 +11,7 @@ from mmst.answers.policy import MAX_CHARACTERS, MAX_TEXT
 from mmst.answers.reading import read_answer
 
 _CUE = re.compile(
-    r"(?P<box>\\+(?:boxed|fbox)\s*\{)"
+    r"(?P<box>(?:\\{1,4})(?:boxed|fbox)\s*\{)"
     r"|(?P<hash>\#{4,}\s*)"
     r"|(?P<said>\b(?:final\s+)?(?:answer|ans)\b\**(?:\s+(?:to|for|of)\s+[^.\n:]{0,80}?)?[\s*]*"
     r"(?:(?:(?:is|are|was|will\s+be|would\s+be|must\s+be|should\s+be|equals)\b|[:=]|→)[\s*:]*)+"
@@ -23,7 +23,9 @@ _REFUSAL = re.compile(
     r"\b(?:cannot|can\s*not|can't|not\s+possible\s+to|impossible\s+to|unable\s+to)\s+(?:be\s+)?(?:determin|find|solv|answer|calculat)",
     re.I,
 )
-_SENTENCE_END = re.compile(r"(?<!\bapprox)(?<!\bRs)(?<!\bvs)(?<![ap]\.m)[.!?]+(?=[\"'*)\]$]*(?:\s|$))(?!\s\d)|\n|<\|")
+_SENTENCE_END = re.compile(
+    r"(?<!\bapprox)(?<!\bRs)(?<!\bvs)(?<![ap]\.m)[.!?]{1,5}(?=[\"'*)\]$]*(?:\s|$))(?!\s\d)|\n|<\|"
+)
 _NUMBER = re.compile(
     r"(?<![\w.\\^{])(?<!\d:)"
     r"(?:(?<!\d)(?<!\d\s)(?<![)\]]\s)(?<![)\]])-\s?)?(?:\\?\$\s?|[€£¥]\s?)?(?:(?<!\d)-)?"  # sign and currency

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from mmst.answers.answer import Unreadable
 from mmst.answers.factors import Factors
-from mmst.answers.policy import MAX_NESTING
+from mmst.answers.policy import MAX_DEPTH, MAX_NESTING
 from mmst.answers.tokens import CONSTANTS, CONSTRUCTORS, FUNCTIONS, RELATIONS, SEPARATORS, SETS, Node
 
 _NO_UNITS = FUNCTIONS | CONSTRUCTORS | SETS | CONSTANTS.keys() | SEPARATORS.keys()
@@ -94,10 +94,12 @@ class Parser(Factors):
                 return left
 
     def _signed(self) -> Node:
-        if self._accept("-"):
-            return ("neg", self._signed())
-        if self._accept("+"):
-            return self._signed()
+        if self._peek() in ("-", "+"):
+            minus = 0
+            while self._peek() in ("-", "+"):
+                minus += self._accept("-") or not self._accept("+")
+            node = self._product()
+            return ("neg", node) if minus % 2 else node
         if self._accept(r"\pm"):
             return ("pm", None, self._product())
         if self._accept(r"\mp"):
@@ -143,4 +145,16 @@ class Parser(Factors):
 
 def parse(text: str) -> Node:
     """The tree of an answer in skeleton text; raises Unreadable."""
-    return Parser(text).parse()
+    tree = Parser(text).parse()
+    _check_depth(tree)
+    return tree
+
+
+def _check_depth(tree: Node) -> None:
+    """Refuse trees that the recursive functions over them could not go down."""
+    level: list[object] = [tree]
+    for _ in range(2 * MAX_DEPTH):
+        level = [part for node in level if isinstance(node, tuple | list) for part in node]
+        if not level:
+            return
+    raise Unreadable("nested too deeply")

@@ -54,6 +54,9 @@ MAX_TEXT = 200_000
 MAX_DIGITS = 1_000
 MAX_EXPONENT = 1_000
 MAX_NESTING = 50
+MAX_TOKENS = 600
+MAX_DEPTH = 100
+"""Deepest tree; a sum of n terms is a tree of depth n."""
 
 KEY_DIGITS = 12
 """Significant digits in the key of a float or an irrational number."""

@@ -34,7 +34,7 @@ def read_answer(text: str) -> Answer | None:
         return None
     try:
         return _read(text)
-    except Unreadable:
+    except (Unreadable, RecursionError):  # the latter when the caller's stack is nearly full
         return None
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from mmst.answers.answer import Unreadable
 from mmst.answers.plain import KNOWN_UNITS
+from mmst.answers.policy import MAX_TOKENS
 
 Node = tuple[Any, ...]
 """A tree; see grammar.py."""
@@ -89,6 +90,8 @@ def tokenize(text: str) -> list[Token]:
             depth += 1
         elif value in CLOSING:
             depth -= 1
+        if len(tokens) > MAX_TOKENS:
+            raise Unreadable("too long")
         tokens.extend(_split(kind, value, spaced, prose))
         spaced = False
     return tokens
