@@ -104,6 +104,7 @@ class Services:
 @contextlib.contextmanager
 def ray_session(address: str | None) -> Iterator[bool]:
     """A connection to a cluster that is there, or a private Ray (then it yields True) that ends with the block."""
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # 30 s are too few on a machine under load
     import ray
 
     address = address or os.environ.get("RAY_ADDRESS")
