@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from string import digits
 from typing import TYPE_CHECKING
 
 from mmst.config import ScratchConfig
@@ -35,7 +36,7 @@ def _pattern(config: ScratchConfig) -> str:
 def build_tokenizer(texts: Iterable[str], config: ScratchConfig) -> PreTrainedTokenizerFast:
     """Make a tokenizer of the words in `texts`, the most frequent ones first, up to `config.vocabulary` entries.
 
-    Every character that was seen is an entry too, and so is every integer up to the largest seen (at most 999), so
+    Every digit and every character that was seen is an entry too, and so is every integer up to the largest seen (at most 999), so
     that unseen words and results can be written. Longest match first within a word (WordPiece without a prefix).
     End of text is `</s>`, padding another token; there is no begin-of-text token.
     """
@@ -44,7 +45,7 @@ def build_tokenizer(texts: Iterable[str], config: ScratchConfig) -> PreTrainedTo
 
     pattern = _pattern(config)
     words = Counter(word for text in texts for word in re.findall(pattern, text.replace(" ", SPACE)))
-    entries = [PAD, EOS, UNK, *sorted({SPACE, *(character for word in words for character in word)})]
+    entries = [PAD, EOS, UNK, *sorted({SPACE, *digits, *(character for word in words for character in word)})]
     entries += _integers(words) if config.numbers == "whole" else []
     entries += sorted(words, key=lambda word: (-words[word], word))
     vocabulary = {entry: number for number, entry in enumerate(list(dict.fromkeys(entries))[: config.vocabulary])}

@@ -25,7 +25,7 @@ def tokenizer(request: pytest.FixtureRequest) -> PreTrainedTokenizerFast:
     return build_tokenizer(TEXTS, ScratchConfig(numbers=request.param))
 
 
-@pytest.mark.parametrize("text", [*TEXTS, "pears_total = 12 * 3", "12 pears\n        print(3)", "tapsol  "])
+@pytest.mark.parametrize("text", [*TEXTS, "pears_total = 12 + 3", "12 pears\n        print(3)", "tapsol  "])
 def test_decoding_gives_back_the_exact_text(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
 
@@ -63,8 +63,8 @@ def test_unknown_characters_are_unknown_and_special_tokens_differ() -> None:
 
 def test_vocabulary_is_bounded_and_keeps_the_frequent_words() -> None:
     texts = ["common " * 50, *(f"rare{letter * 3}" for letter in "abcdefgh")]
-    small = build_tokenizer(texts, SMALL.model_copy(update={"vocabulary": 24}))
-    assert len(small) <= 24
+    small = build_tokenizer(texts, SMALL.model_copy(update={"vocabulary": 40}))
+    assert len(small) == 40
     assert small.tokenize(" common") == ["▁common"]
 
 
