@@ -92,7 +92,11 @@ class ForkServer:
                 os.ftruncate(file, 0)
                 os.lseek(file, 0, os.SEEK_SET)
             os.write(self._files["program"], nonce + program.encode("utf-8", "surrogatepass"))
-            reply = self._ask(cpu_seconds)
+            try:
+                reply = self._ask(cpu_seconds)
+            except BaseException:  # a Ctrl-C: the answer to this program must not be taken for the next one's
+                self.close()
+                raise
             if reply:
                 return self._execution(nonce, reply)
             self.close()

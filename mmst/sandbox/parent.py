@@ -55,9 +55,9 @@ _LAZY = {
 RESULT = 3  # the descriptor that a child leaves its answer on
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED: user and system time of a process, <linux/posix-timers.h>
 _IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]+)|import[ \t]+([\w., \t]+))")
-# Not for programs: windows, browsers, printing on import, and foreign memory.
+# Not for programs, nor any module with such a part in its name: what runs when it is imported, windows, foreign memory.
 _KEPT_OUT = {"antigravity", "this", "tkinter", "turtle", "turtledemo", "idlelib", "lib2to3", "test", "ensurepip",
-             "venv", "ctypes", "_ctypes", "__hello__", "__phello__", "__main__"}  # fmt: skip
+             "tests", "venv", "ctypes", "_ctypes", "__hello__", "__phello__", "__main__"}  # fmt: skip
 # Ways from a program to the objects of its host, and to memory; refused by an audit hook.
 _REFUSED = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settrace", "sys.setprofile",
             "sys._current_frames", "sys._current_exceptions", "sys.addaudithook", "code.__new__", "marshal.loads",
@@ -161,16 +161,16 @@ def _refuse(event: str, arguments: tuple[object, ...]) -> None:
 
 def _import_for(source: str, packages: list[str]) -> None:
     """Import the standard library's modules that the program names, while files can still be read."""
-    allowed = (sys.stdlib_module_names - _KEPT_OUT) | set(packages)
+    allowed = sys.stdlib_module_names | set(packages)
     for package, members, modules in _IMPORT.findall(source):
         names = [name.split()[0] for name in f"{package},{modules}".split(",") if name.strip()]
         if _imported(names, allowed) and hasattr(sys.modules.get(package), "__path__"):
             _imported([f"{package}.{name.split()[0]}" for name in members.split(",") if name.strip()], allowed)
 
 
-def _imported(names: list[str], allowed: frozenset[str] | set[str]) -> bool:
+def _imported(names: list[str], allowed: typing.AbstractSet[str]) -> bool:
     for name in names:
-        if name.partition(".")[0] in allowed and name not in sys.modules:
+        if name.partition(".")[0] in allowed and _KEPT_OUT.isdisjoint(name.split(".")) and name not in sys.modules:
             try:
                 importlib.import_module(name)
             except Exception:  # the program's own import will say so
@@ -208,7 +208,13 @@ def _run(
         while trace and trace.tb_frame.f_code.co_filename != "<program>":
             trace = trace.tb_next
         sys.__excepthook__(type(error), error.with_traceback(trace), trace)
-    stdout.flush()
+    _flush(stdout)
+
+
+def _flush(*streams: typing.TextIO | None) -> None:
+    for stream in streams:  # a program may have closed, replaced or removed its own
+        if stream is not None and not stream.closed:
+            stream.flush()
 
 
 def _value_of(
@@ -226,9 +232,7 @@ def _value_of(
             raise
     finally:
         atexit._run_exitfuncs()
-        if sys.stdout is not stdout:
-            sys.stdout.flush()
-        stdout.flush()
+        _flush(sys.stdout, stdout)
     value, solution = computed(namespace), namespace.get("solution")
     if value is None and only_defined and callable(solution) and not stdout.tell():
         return solution()

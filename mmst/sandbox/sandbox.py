@@ -120,7 +120,8 @@ class Sandbox:
     def execute_many(self, programs: Iterable[str]) -> Iterator[Execution]:
         """Run programs on all workers; executions come in the order of the programs, which are read as needed."""
         waiting: deque[Execution | Future[Execution]] = deque()
-        with ThreadPoolExecutor(self._workers) as pool:
+        pool = ThreadPoolExecutor(self._workers)
+        try:
             for program in programs:
                 fast = self._fast_path(program)
                 if fast is None:
@@ -133,6 +134,8 @@ class Sandbox:
                     yield _wait(waiting.popleft())
             while waiting:
                 yield _wait(waiting.popleft())
+        finally:  # reached early where nobody wants the rest
+            pool.shutdown(cancel_futures=True)
 
     def _fast_path(self, program: str) -> Execution | None:
         """The execution of a straight-line program that has an answer or ends without; None for any other."""
