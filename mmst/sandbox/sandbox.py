@@ -42,7 +42,7 @@ class Protection:
     def describe(self) -> str:
         """One line for a log or `mmst doctor`."""
         found = "self-test passed" if self.whole else "NOT PROTECTED: " + "; ".join(self.failures)
-        return f"sandbox: {', '.join(self.layers) or 'no layer'}; {found}"
+        return f"{', '.join(self.layers) or 'no layer'}; {found}"
 
 
 @dataclass(slots=True)
@@ -87,12 +87,12 @@ class Sandbox:
             self.protection = self._self_test()
             if not (self.protection.whole or allow_weak):
                 raise SandboxUnavailable(
-                    f"{self.protection.describe()}. Programs are not run here unless sandbox.allow_weak is set."
+                    f"sandbox: {self.protection.describe()}. Programs are not run here unless sandbox.allow_weak is set."
                 )
         except BaseException:
             self.close()
             raise
-        _log.log(logging.INFO if self.protection.whole else logging.WARNING, "%s", self.protection.describe())
+        _log.log(logging.INFO if self.protection.whole else logging.WARNING, "sandbox: %s", self.protection.describe())
 
     def __enter__(self) -> Self:
         return self
