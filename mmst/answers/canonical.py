@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 from mmst.answers.answer import Answer, Unreadable
 from mmst.answers.grammar import Node
-from mmst.answers.intervals import absolute_interval, interval, relation_interval, union
+from mmst.answers.intervals import absolute_interval, intersection, interval, relation_interval, union, union_of
 from mmst.answers.value import as_key, sample, symbols, value_key
 
+_DECIMAL_COMMA = re.compile(r"[$€£\s]*(-?\d{1,15}),(\d{1,15})\s*(?:[$€£]|[A-Za-z]+)?\s*", re.ASCII)
 _SYMBOL_SETS = {"\\mathbb{R}": ("-inf", "inf")}
 
 
@@ -108,7 +111,7 @@ def _ratio(members: list[Node], text: str) -> Answer:
 def _matrix(rows: list[list[Node]], text: str) -> Answer:
     cells = [[_single(cell, text) for cell in row] for row in rows]
     if len(cells) == 1 or len(cells[0]) == 1:
-        return collection("tuple", "()", [cell for row in cells for cell in row], text)
+        return collection("tuple", "<>", [cell for row in cells for cell in row], text)
     key = "[" + ",".join("[" + ",".join(cell.key for cell in row) + "]" for row in cells) + "]"
     return Answer(text, "matrix", key, tuple(cell for row in cells for cell in row))
 
@@ -185,24 +188,17 @@ def _list(nodes: list[Node], separators: list[str], text: str) -> Answer:
     if all(names) and len(set(names)) > 1:
         return _named(nodes, [name or "" for name in names], text)
     members = _members(nodes, text)
-    if "or" in separators and all(member.kind == "interval" for member in members):
-        answer = members[0]
-        for member in members[1:]:
-            answer = union("cup", answer, member, text)
-        return answer
-    # `1,22` may be a decimal comma
-    other = ""
-    if len(nodes) == 2 and all(node[0] == "num" and node[1].denominator == 1 for node in (nodes[1],)):
-        other = _decimal_comma(text)
-    return replace(collection("list", "", members, text), other=other)
+    relations = all(node[0] == "chain" for node in nodes) and {"and", "or"}.intersection(separators)
+    if relations and all(member.kind == "interval" for member in members):
+        combine = intersection if relations == {"and"} else union_of
+        return reduce(lambda left, right: combine(left, right, text), members)
+    return replace(collection("list", "", members, text), other=_decimal_comma(text))
 
 
 def _decimal_comma(text: str) -> str:
-    head, comma, tail = text.strip("$ ").partition(",")
-    sign, head = ("-", head[1:]) if head.startswith("-") else ("", head)
-    if comma and head.isdigit() and tail.isdigit() and len(head) + len(tail) < 30:
-        return str(Fraction(f"{sign}{head}.{tail}"))
-    return ""
+    """The key of `1,22` read as a decimal; empty for any other list."""
+    match = _DECIMAL_COMMA.fullmatch(text)
+    return str(Fraction(f"{match[1]}.{match[2]}")) if match else ""
 
 
 def _groups(nodes: list[Node], separators: list[str]) -> list[list[Node]]:

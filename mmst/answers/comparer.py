@@ -26,7 +26,9 @@ from mmst.errors import InputError
 
 _PROGRAM = Path(__file__).with_name("symbolic.py")
 _START_SECONDS = 120.0
+_PATIENCE = 4  # a loaded machine does not turn a slow verdict into none
 _REMEMBERED = 100_000
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def read_or_find(text: str) -> Answer | None:
@@ -35,6 +37,15 @@ def read_or_find(text: str) -> Answer | None:
         return answer
     found = find_answer(text)
     return found.answer if found else read_answer(text)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used; what the kernel no longer knows counts as none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 class _Worker:
@@ -59,7 +70,9 @@ class _Worker:
         if reply is None:
             died = self.process.poll() is not None
             self.kill()
-            return Comparison(None, "the symbolic worker died" if died else f"no symbolic verdict within {seconds:g} s")
+            return Comparison(
+                None, "the symbolic worker died" if died else f"no symbolic verdict within {seconds:g} CPU seconds"
+            )
         return Comparison(reply["equal"], reply["reason"])
 
     def _start(self) -> None:
@@ -79,15 +92,17 @@ class _Worker:
             raise OSError("it did not start")
 
     def _line(self, seconds: float) -> dict[str, Any] | None:
-        """The next reply; None when the deadline passes or the process ends."""
+        """The next reply; None when the process ends, or has used up so many CPU seconds or four times that in all."""
         assert self.process is not None and self.process.stdout is not None
-        deadline = time.monotonic() + seconds
+        start, used = time.monotonic(), _cpu_seconds(self.process.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             while b"\n" not in self.buffer:
-                left = deadline - time.monotonic()
-                if left <= 0 or not selector.select(left):
+                left = start + _PATIENCE * seconds - time.monotonic()
+                if left <= 0 or _cpu_seconds(self.process.pid) - used > seconds:
                     return None
+                if not selector.select(min(left, seconds / 4)):
+                    continue
                 received = os.read(self.process.stdout.fileno(), 65536)
                 if not received:
                     self.process.wait()
@@ -117,7 +132,7 @@ class Comparer:
 
     Parameters
     workers: int, symbolic worker processes, started when first needed. Default: the cores this process may use.
-    seconds: float, wall-clock limit of one symbolic comparison.
+    seconds: float, limit of one symbolic comparison in CPU seconds; its wall-clock limit is four times that.
     """
 
     def __init__(self, workers: int | None = None, seconds: float = 5.0) -> None:

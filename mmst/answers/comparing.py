@@ -141,13 +141,15 @@ def _collections(a: Answer, b: Answer) -> str:
         return "same entries" if a.key.count("[") == b.key.count("[") and _ordered(a, b) else ""
     if "matrix" in (a.kind, b.kind):
         return ""
+    if "<>" in (a.form, b.form) and {a.form, b.form} <= {"<>", "()", "[]"}:
+        return "same entries" if _ordered(a, b) else ""
     if a.form == b.form and (a.kind in ("interval", "tuple") or b.kind in ("interval", "tuple")):
         return "same members" if _ordered(a, b) else ""
     forms = {a.form, b.form}
     if forms <= {*_UNORDERED, "names"} and {a.kind, b.kind} <= {"list", "set", "interval", "tuple"}:
         return "same members in any order" if _unordered(a, b) else ""
-    if "()" in forms and "interval" not in (a.kind, b.kind):
-        other = b if a.form == "()" else a
+    if forms & {"()", "<>"} and "interval" not in (a.kind, b.kind):
+        other = b if a.form in ("()", "<>") else a
         if other.kind == "list" or other.form == "names":
             return "same members in this order" if _ordered(a, b) else ""
     return ""

@@ -23,6 +23,8 @@ from mmst.answers.tokens import (
     Token,
 )
 
+_BASES = {"two": "2", "three": "3", "five": "5", "six": "6", "seven": "7", "eight": "8", "ten": "10", "sixteen": "16"}
+
 
 class Factors(Cursor):
     """Recursive descent from factors down; the upper half (grammar.py) gives lists and sums."""
@@ -143,6 +145,7 @@ class Factors(Cursor):
 
     def _subscript(self, node: Node) -> Node:
         label = self._raw_argument()
+        label = _BASES.get(label, label)
         if node[0] != "num":
             return ("sym", f"{node[1]}_{label}")
         if not label.isdigit() or node[1].denominator != 1:
@@ -255,7 +258,7 @@ class Factors(Cursor):
             return ("const", CONSTANTS[name])
         if name in ("e", "i") or (self.python and name in ("E", "I")):
             return ("const", name.lower())
-        if len(name) > 1 and not name.isupper():
+        if len(name) > 1 and not name.isupper() and name not in ("True", "False"):
             raise Unreadable(f"cannot read {name}")
         return ("sym", name)
 
@@ -314,7 +317,10 @@ class Factors(Cursor):
     def _command(self, command: str) -> Node:
         name = command[1:]
         if name == "frac":
-            return ("div", self._argument(), self._argument())
+            top, bottom = self._argument(), self._argument()
+            if top == ("sym", "d") and bottom[:2] == ("mul", ("sym", "d")):
+                raise Unreadable("a derivative")
+            return ("div", top, bottom)
         if name in ("binom", "dbinom", "tbinom"):
             return ("call", "binomial", [self._argument(), self._argument()])
         if name in FUNCTIONS or name in ("arcsec", "arccot", "arccsc"):

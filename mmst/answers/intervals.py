@@ -41,6 +41,22 @@ def union(operation: str, left: Answer, right: Answer, text: str) -> Answer:
     return Answer(text, "interval", "∪".join(piece.key for piece in pieces), tuple(pieces), form="∪")
 
 
+def union_of(left: Answer, right: Answer, text: str) -> Answer:
+    """`x < 1 or x > 3`."""
+    return union("cup", left, right, text)
+
+
+def intersection(left: Answer, right: Answer, text: str) -> Answer:
+    """`x > 1 and x < 3`; raises Unreadable for pieces that have more than one part."""
+    if "∪" in (left.form, right.form):
+        raise Unreadable("intersection of unions")
+    low = max(left, right, key=lambda piece: (_place(piece.parts[0]), piece.key[0] == "("))
+    high = min(left, right, key=lambda piece: (_place(piece.parts[1]), piece.key[-1] == "]"))
+    if _place(low.parts[0]) >= _place(high.parts[1]):
+        raise Unreadable("empty intersection")
+    return _open_or(low.key[0], low.parts[0], high.parts[1], high.key[-1], text)
+
+
 def _pieces(answer: Answer) -> list[Answer]:
     if answer.form == "∪" or (answer.kind in ("set", "list") and answer.form != "∪"):
         return list(answer.parts)

@@ -53,8 +53,10 @@ def constructed(name: str, form: str, members: list[Node]) -> Node:
         for member in members[1:]:
             node = ("cup", node, member)
         return node
-    if name == "Eq" and len(members) == 2:
-        return ("chain", members, ["="])
+    if name in ("Eq", "Ne") and len(members) == 2:
+        return ("chain", members, ["=" if name == "Eq" else "!="])
+    if name in ("And", "Or") and len(members) > 1:
+        return ("list", members, [name.lower()] * (len(members) - 1))
     if name == "FiniteSet":
         return ("seq", r"\{", r"\}", members)
     if len(members) == 1:

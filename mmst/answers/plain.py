@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _GROUPED = "|".join(
     (
         r"[1-9]\d{0,2}(?:\.\d{3})+,\d{1,2}|[1-9]\d{0,2}(?:\.\d{3}){2,}",  # 1.234,50 and 1.234.567
-        r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d{0,2}(?:[ _]\d{3})+(?:\.\d*)?|[1-9]\d*(?:_\d{3})+",
+        r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d{0,2}(?:[ _]\d{3})+(?:\.\d*|,\d{1,2})?|[1-9]\d*(?:_\d{3})+",
     )
 )
 _NUMBER = re.compile(
@@ -46,7 +46,8 @@ _UNITS = re.compile(
 )
 KNOWN_UNITS = frozenset(
     "mm cm dm km kg mg ml cl dl ft in oz lb lbs yd mi hr hrs min mins sec secs ms mph kph kmh kwh st nd rd th "
-    "g m s h l L J N W V cents cent usd eur gbp pts kcal cal gal qt pt sq cu deg rad pcs km/h m/s units unit".split()
+    "g m s h l L J N W V cents cent usd eur gbp pts kcal cal gal qt pt sq cu deg rad pcs "
+    "cup day box bag egg km/h m/s units unit".split()
 )
 _NOT_UNITS = frozenset("and or pi sqrt sin cos tan cot sec csc log ln exp theta mod to x y z n i e k a b c t".split())
 _SIGN = re.compile(r"\s*(?:[$€£¥¢₹]|\^?\s*\{?\s*\\(?:circ|degree)\s*\}?\s*[CFK]?)\s*")
@@ -115,7 +116,7 @@ def _quantity(value: Fraction, unit: str) -> str:
 
 def _plain_digits(digits: str) -> str:
     """Digits with a decimal point and nothing else, from `1,234.5` and `1.234,5` alike."""
-    if digits.count(".") > 1 or (0 <= digits.find(".") < digits.find(",")):
+    if digits.count(".") > 1 or (" " in digits and "," in digits) or 0 <= digits.find(".") < digits.find(","):
         digits = digits.replace(".", "").replace(",", ".")
     return digits.replace(",", "").replace(" ", "").replace("_", "")
 

@@ -20,9 +20,10 @@ Canonical form
   something without arithmetic; `x + z = 1` is an equation, not the answer 1. In `a = b = c` the last value
   counts, in `x = 1/3 \\approx 0.33` the exact one.
 - Equations are equal when one is a multiple of the other; `y = 2x + 3` is also the expression `2x + 3`.
-- Inequalities in one variable are intervals: `-2 <= x <= 7` is `[-2, 7]`.
+- Linear inequalities in one variable are intervals: `-2 <= x <= 7` is `[-2, 7]`; `and` intersects, `or` unites.
 - `(a, b)` is ordered: a point, or an open interval; a column or row vector is the same as the tuple.
-  `a, b`, `a and b`, `a or b`, `{a, b}` are unordered. `[a, b]` is an interval when it has two entries.
+  `a, b`, `a and b`, `a or b`, `{a, b}` are unordered and without repetition. `[a, b]` is an interval when it has two
+  entries, else a list. `a = 1, b = 2` is the tuple of its values in the order of the names.
 - Text is compared without case, articles, and punctuation. True is yes, false is no. `(C)`, `C.` and `C` are one.
 - `12:30` is a time (24 hours, `12:30 am` is 0:30); other `a:b` are reduced ratios.
 - `log` and `ln` are both the natural logarithm, `lg` has base 10.
@@ -34,7 +35,8 @@ Lenient rules (symmetric, never part of the key)
   is a float print and at least 2 decimals and 3 digits remain (`7.78` and `7.777777777777778`).
 - percent: 28 % equals 28 and equals 0.28 and 7/25.
 - brackets: a tuple equals a bare list (`a, b`, LaTeX `{a, b}`) in the same order; `[a, b]` equals a list or set
-  of the same values, because that is how Python prints a list; never `(a, b)`, which is another interval.
+  of the same values, because that is how Python prints a list (and a vector in the same order); never `(a, b)`, which
+  is another interval. Named values equal an unnamed list of the same values.
 - decimal comma: `1,22` is a list, but equals 1.22.
 - units: two quantities in known units of one dimension are equal when they are the same (`2 hours`, `120 minutes`);
   a dozen is one or twelve.

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from mmst.answers.answer import Answer, Unreadable
-from mmst.answers.canonical import canonical, text_key
+from mmst.answers.canonical import canonical, collection, text_key
 from mmst.answers.clean import latex_skeleton, plain_characters, repair_escapes, unwrap
 from mmst.answers.grammar import parse
 from mmst.answers.plain import read_plain
@@ -20,6 +20,7 @@ _MATHEMATICS = re.compile(r"\\[a-zA-Z]+|[\^_=+*/<>|]|\d")
 _PROSE = re.compile(r"(?<![\\a-zA-Z])(?:[A-Za-z]*[a-z][A-Za-z']{3,}|(?i:is|it'?s|we|that|not|the|of|so))(?![a-zA-Z])")
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[a-zA-Z*]+\}(?:\{[clr|]+\})?|\\operatorname\{[a-zA-Z]+\}")
 _EMPTY_SET = re.compile(r"(?:there is |there are )?no (?:real )?solutions?|empty ?set")
+_SEVERAL = re.compile(r"\s*,\s*(?:and|or)\s+|\s*,\s*|\s+(?:and|or)\s+")
 _ALL_NUMBERS = frozenset(("all real numbers", "all reals", "real numbers", "all real values"))
 _LONG_DIGITS = re.compile(rf"\d{{{MAX_DIGITS + 1},}}")
 
@@ -81,6 +82,9 @@ def _text(text: str) -> Answer | None:
     if len(text.split()) > 16:
         return None
     key = text_key(text)
+    names = _SEVERAL.split(text)
+    if len(names) > 1 and all(name.isalpha() for name in names):
+        return collection("list", "", [Answer(name, "text", text_key(name)) for name in names], text)
     if key in _ALL_NUMBERS:
         return canonical(("sym", r"\mathbb{R}"), text)
     return Answer(text, "set", "{}") if _EMPTY_SET.fullmatch(key) else Answer(text, "text", key)

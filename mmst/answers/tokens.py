@@ -18,7 +18,7 @@ FUNCTIONS = frozenset(
     "min floor ceil ceiling factorial binomial binom gcd lcm Max Min re im conjugate".split()
 )
 CONSTRUCTORS = frozenset("Fraction Rational Decimal Integer Float float int Matrix ImmutableMatrix array".split())
-SETS = frozenset("FiniteSet Interval Union set frozenset tuple list Tuple Eq".split())
+SETS = frozenset("And Or Ne FiniteSet Interval Union set frozenset tuple list Tuple Eq".split())
 CONSTANTS = {"pi": "pi", "oo": "inf", "inf": "inf", "infinity": "inf", "Infinity": "inf", "infty": "inf"}
 RELATIONS = {
     "=": "=", "==": "=", r"\equiv": "=", r"\approx": "~", r"\simeq": "~", r"\sim": "~", "<": "<", r"\lt": "<",
