@@ -55,9 +55,11 @@ def gathered_weights(model: Any, trainable_only: bool) -> dict[str, torch.Tensor
 
     first = dist.get_rank() == 0
     weights = {}
+    seen: set[int] = set()
     for name, tensor in model.state_dict(keep_vars=True).items():
-        if trainable_only and not tensor.requires_grad:
-            continue
+        if id(tensor) in seen or (trainable_only and not tensor.requires_grad):
+            continue  # tied weights are written once, loading ties them again
+        seen.add(id(tensor))
         with deepspeed.zero.GatheredParameters([tensor], enabled=hasattr(tensor, "ds_id")):
             if first:
                 weights[name] = tensor.detach().to("cpu", copy=True).contiguous()

@@ -136,7 +136,8 @@ def train(
     for event in events:
         if event["event"] == "failed":
             raise InputError(event["why"])
-    seconds = {"prepare": launched - began, "launch": next(event["time"] for event in events) - launched}
+    started = [event["time"] for event in events if event["event"] == "start" and event["time"] > launched]
+    seconds = {"prepare": launched - began, "launch": min(started, default=launched) - launched}
     result = _result(events, encoded, steps, seconds, time.time() - began)
     shutil.rmtree(task.storage)
     return result
@@ -238,7 +239,7 @@ def _result(
         "steps": sum(event["seconds"] for event in taken),
         "export": sum(event["seconds"] for event in events if event["event"] == "export"),
     }
-    seconds["end"] = wall - sum(seconds.values())
+    seconds["end"] = max(0.0, wall - sum(seconds.values()))
     steady = taken[FLUSH:] or taken
     wanted = ("step", "loss", "learning_rate", "tokens", "seconds")
     return TrainingResult(

@@ -36,8 +36,9 @@ def _pattern(config: ScratchConfig) -> str:
 def build_tokenizer(texts: Iterable[str], config: ScratchConfig) -> PreTrainedTokenizerFast:
     """Make a tokenizer of the words in `texts`, the most frequent ones first, up to `config.vocabulary` entries.
 
-    Every digit and every character that was seen is an entry too, and so is every integer up to the largest seen (at most 999), so
-    that unseen words and results can be written. Longest match first within a word (WordPiece without a prefix).
+    Every digit and every character that was seen is an entry too, and so is every integer up to the largest seen (at
+    most 999), so that unseen words and results can be written. Longest match first within a word (WordPiece without
+    a prefix).
     End of text is `</s>`, padding another token; there is no begin-of-text token.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
