@@ -15,6 +15,7 @@ from mmst.answers.intervals import absolute_interval, intersection, interval, re
 from mmst.answers.value import as_key, sample, symbols, value_key
 
 _DECIMAL_COMMA = re.compile(r"[$€£\s]*(-?\d{1,15}),(\d{1,15})\s*(?:[$€£]|[A-Za-z]+)?\s*", re.ASCII)
+_CHOICES = frozenset("ABCDEFGHIJ")
 _SYMBOL_SETS = {"\\mathbb{R}": ("-inf", "inf")}
 
 
@@ -81,12 +82,9 @@ def _answer(node: Node, text: str) -> Answer:
         case "sym" if node[1] in _SYMBOL_SETS:
             low, high = (Answer(text, "number", key) for key in _SYMBOL_SETS[node[1]])
             return interval("(", low, high, ")", text)
-    kind, key = value_key(node)
-    return Answer(text, "choice" if node[0] == "sym" and node[1] in "ABCDEFGHIJ" else kind, _symbol_key(node, key))
-
-
-def _symbol_key(node: Node, key: str) -> str:
-    return node[1] if node[0] == "sym" else key
+        case "sym" if node[1] in _CHOICES:
+            return Answer(text, "choice", node[1])
+    return Answer(text, *value_key(node))
 
 
 def text_key(words: str) -> str:
