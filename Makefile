@@ -17,7 +17,7 @@ install: .venv/installed
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python $(TORCH_FROM) \
-		--overrides requirements/cpu-overrides.txt --editable '.[cpu,dev]'
+		--compile-bytecode --overrides requirements/cpu-overrides.txt --editable '.[cpu,dev]'
 	touch $@
 
 demo: .venv/installed

@@ -51,8 +51,8 @@ def run_experiment(file: Path, out: Path, report: Reporter) -> None:
     Raises InputError for a bad file, an unknown control, and arms that don't share round 0.
     """
     experiment = read_experiment(file)
-    for seed in experiment.seeds:
-        for name in experiment.arms:
+    for name in experiment.arms:
+        for seed in experiment.seeds:
             root = out / f"seed-{seed}" / name
             config = arm_config(experiment, file, name, seed)
             shared = out / f"seed-{seed}" / SHARED

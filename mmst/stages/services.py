@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mmst.engine import Engine
 
 T = TypeVar("T")
+_STARTS = 4
+"""How often a private Ray is started before giving up."""
 
 
 class Services:
@@ -104,16 +106,23 @@ class Services:
 @contextlib.contextmanager
 def ray_session(address: str | None) -> Iterator[bool]:
     """A connection to a cluster that is there, or a private Ray (then it yields True) that ends with the block."""
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # 30 s are too few on a machine under load
     import ray
 
     address = address or os.environ.get("RAY_ADDRESS")
-    ray.init(
-        address=address or "local",
-        include_dashboard=None if address else False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    for left in reversed(range(_STARTS)):
+        try:
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            break
+        except Exception as error:
+            # Ray gives a new node 30 s, whatever else the machine is doing, and has no name for this error.
+            if not left or address or "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
     if threading.current_thread() is threading.main_thread():
         # Ray's own handler prints a stack trace; a stopped job shall end as one that was interrupted.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
