@@ -8,6 +8,7 @@ from mmst.answers.answer import Answer, Comparison
 from mmst.answers.policy import (
     NOISE,
     NOISE_DIGITS,
+    ROUNDED,
     ROUNDED_DIGITS,
     ROUNDED_FLOAT_DIGITS,
     ROUNDED_FLOAT_PLACES,
@@ -125,7 +126,10 @@ def _rounds_to(short: Fraction, printed: Answer, value: Fraction, source: Answer
     places = printed.places
     if source.digits and source.places <= places:
         return False
-    enough = places >= ROUNDED_PLACES and printed.digits >= ROUNDED_DIGITS
+    near = places >= ROUNDED_PLACES or (
+        not source.digits and places >= ROUNDED_FLOAT_PLACES and abs(short - value) <= ROUNDED * abs(value)
+    )
+    enough = near and printed.digits >= ROUNDED_DIGITS
     of_float = places >= ROUNDED_FLOAT_PLACES and printed.digits >= ROUNDED_FLOAT_DIGITS
     if not (enough or (of_float and source.digits >= NOISE_DIGITS)):
         return False

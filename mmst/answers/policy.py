@@ -31,8 +31,9 @@ Canonical form
 Lenient rules (symmetric, never part of the key)
 - noise: where a decimal with 10 or more significant digits takes part, a relative difference up to 1e-9 is equal.
 - rounding: a decimal that is the correct rounding of the other value to its printed places is equal to it when it
-  has at least 4 significant digits and 4 decimals (`2.6667` and 8/3, not `0.333` and 1/3), or when the other
-  is a float print and at least 2 decimals and 3 digits remain (`7.78` and `7.777777777777778`).
+  has at least 4 significant digits and 4 decimals (`2.6667` and 8/3, not `0.333` and 1/3); with 2 decimals, when the
+  other is exact and within a relative 1e-4 (`78.54` and 25 pi), or is a float print and 3 digits remain (`7.78` and
+  `7.777777777777778`).
 - percent: 28 % equals 28 and equals 0.28 and 7/25.
 - brackets: a tuple equals a bare list (`a, b`, LaTeX `{a, b}`) in the same order; `[a, b]` equals a list or set
   of the same values, because that is how Python prints a list (and a vector in the same order); never `(a, b)`, which
@@ -64,5 +65,6 @@ KEY_DIGITS = 12
 """Significant digits in the key of a float or an irrational number."""
 NOISE_DIGITS = 10
 NOISE = Fraction(1, 10**9)
+ROUNDED = Fraction(1, 10**4)
 ROUNDED_PLACES, ROUNDED_DIGITS = 4, 4
 ROUNDED_FLOAT_PLACES, ROUNDED_FLOAT_DIGITS = 2, 3
