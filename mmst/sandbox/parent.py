@@ -64,8 +64,11 @@ _REFUSED = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settr
             "ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.cdata"}  # fmt: skip
 
 
-def serve(config: dict[str, typing.Any]) -> None:
-    """Fork a child for each message (CPU and wall seconds), wait for it, and reply with how it ended."""
+def serve(config: dict[str, typing.Any]) -> typing.Iterator[object]:
+    """Fork a child for each message (CPU and wall seconds), wait for it, and reply with how it ended.
+
+    Returns only in a child: the steps that are left to it, so that this frame, and what it holds, is gone by then.
+    """
     confinement = confine.Confinement(
         tuple(config["layers"]), config["cpu_seconds"], config["memory_bytes"], config["file_bytes"]
     )
@@ -83,11 +86,12 @@ def serve(config: dict[str, typing.Any]) -> None:
         started = time.monotonic()
         pid = os.fork()
         if not pid:
-            list(_child(config, confinement, audit))
+            return _child(config, confinement, audit)
         killed = _deadline(pid, poll, control, woken, started, cpu_seconds, wall_seconds)
         _, status, usage = os.wait4(pid, 0)
         cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - started
         os.write(control, f"{status} {killed} {cpu:.6f} {wall:.6f}".encode())
+    os._exit(0)
 
 
 def _wake_on_child() -> int:
@@ -123,9 +127,10 @@ def _deadline(
 
 
 def _child(config: dict[str, typing.Any], confinement: confine.Confinement, audit: bool) -> typing.Iterator[object]:
-    """Get ready, then give the two last steps, run and hand over, as an iterator that nothing else refers to.
+    """Get ready, then give the last steps, run and hand over, as an iterator that nothing else refers to.
 
-    The steps are called from C, so no frame below the running program holds the nonce or the writer.
+    The steps are called from C, so no frame below the running program holds the nonce or the writer; what calls into
+    foreign memory is emptied, so that a program which finds it finds nothing there.
     """
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -136,13 +141,13 @@ def _child(config: dict[str, typing.Any], confinement: confine.Confinement, audi
     nonce, source_bytes = nonce_and_source[: config["nonce_bytes"]], nonce_and_source[config["nonce_bytes"] :]
     source = source_bytes.decode("utf-8", "surrogatepass")
     _import_for(source, config["packages"])
-    for name in ("ctypes", "_ctypes", "confine"):
-        sys.modules.pop(name, None)
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main
     sys.path[:], sys.argv[:] = [], [""]
     confinement.put_on(config["control"], config["program"])
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("ctypes", "_ctypes", "confine")]:
+        sys.modules.pop(name).__dict__.clear()
     gc.enable()
     if audit:
         sys.addaudithook(_refuse)
@@ -271,9 +276,13 @@ def _settle_descriptors(config: dict[str, typing.Any]) -> None:
     os.close(config["result"])
 
 
-if __name__ == "__main__":
-    settings = json.loads(sys.argv[1])
+def start(arguments: list[str]) -> typing.Iterator[object]:
+    config = json.loads(arguments[1])
     os.environ.clear()
-    _settle_descriptors(settings)
-    _warm_up(settings)
-    serve(settings)
+    _settle_descriptors(config)
+    _warm_up(config)
+    return serve(config)
+
+
+if __name__ == "__main__":
+    list(start(sys.argv))

@@ -87,7 +87,7 @@ class Sandbox:
             self.protection = self._self_test()
             if not (self.protection.whole or allow_weak):
                 raise SandboxUnavailable(
-                    f"sandbox: {self.protection.describe()}. Programs are not run here unless sandbox.allow_weak is set."
+                    f"sandbox: {self.protection.describe()}; programs are run here only if sandbox.allow_weak is set"
                 )
         except BaseException:
             self.close()

@@ -178,6 +178,21 @@ while frame:
         if isinstance(value, bytes) and len(value) == 16: forge(value)
     frame = frame.f_back
 os._exit(0)"""),
+    ("foreign memory is in no frame below", "no_answer", "", """
+frame, found = sys._getframe(), []
+while frame:
+    found += [*frame.f_locals.values(), *frame.f_globals.values()]
+    frame = frame.f_back
+for value in found:
+    for held in [value, *vars(value).values()] if hasattr(value, '__dict__') else [value]:
+        if 'ctypes' in str(type(held)) or getattr(held, 'string_at', None): print('BROKE', held)"""),
+    ("foreign memory is in no class", "no_answer", "", """
+classes = [object]
+for c in classes: classes += [s for s in type.__subclasses__(c) if s not in classes]
+for c in classes:
+    for method in vars(c).values():
+        for name in ('_libc', 'memmove', 'pythonapi', 'string_at', '_dlopen'):
+            if name in getattr(method, '__globals__', ()): print('BROKE', c, name)"""),
     ("the nonce is not found among all objects", "forbidden", "audit", """
 import gc
 found = [o for o in gc.get_objects()] + [r for o in gc.get_objects() for r in gc.get_referents(o)]

