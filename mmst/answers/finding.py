@@ -12,8 +12,8 @@ from mmst.answers.reading import read_answer
 
 _CUE = re.compile(
     r"(?P<box>(?:\\{1,4})(?:boxed|fbox)\s*\{)"
-    r"|(?P<hash>\#{4,}\s*)"
-    r"|(?P<said>\b(?:final\s+)?(?:answer|ans)\b\**(?:\s+(?:to|for|of)\s+[^.\n:]{0,80}?)?[\s*]*"
+    r"|(?P<hash>\#{4,}\s*|<answer>\s*)"
+    r"|(?P<said>\b(?:final\s+)?(?:answer|ans|(?:correct|right|best)\s+(?:option|choice))\b\**(?:\s+(?:to|for|of)\s+[^.\n:]{0,80}?)?[\s*]*"
     r"(?:(?:(?:is|are|was|will\s+be|would\s+be|must\s+be|should\s+be|equals)\b|[:=]|→)[\s*:]*)+"
     r"(?:(?:therefore|thus|simply|then|also|indeed|equal\s+to|given\s+by|clearly)\b[,:\s]*)*)"
     r"|(?P<final>\bfinal\s+answer\b[\s*:]*)",
@@ -24,7 +24,7 @@ _REFUSAL = re.compile(
     re.I,
 )
 _SENTENCE_END = re.compile(
-    r"(?<!\bapprox)(?<!\bRs)(?<!\bvs)(?<![ap]\.m)[.!?]{1,5}(?=[\"'*)\]$]*(?:\s|$))(?!\s\d)|\n|<\|"
+    r"(?<!\bapprox)(?<!\bRs)(?<!\bvs)(?<![ap]\.m)[.!?]{1,5}(?=[\"'*)\]$]*(?:\s|$))(?!\s\d)|\n|<\||</"
 )
 _NUMBER = re.compile(
     r"(?<![\w.\\^{])(?<!\d:)"
@@ -53,6 +53,7 @@ _REMARK = re.compile(  # "our answer is correct"
     r"(?:not\b|in)?\s*(?:correct|incorrect|right|wrong|reasonable|valid|consistent|unknown|as\s+follows|(?:the\s+)?simplest)",
     re.I,
 )
+_REMARKED = re.compile(r"[$\d.,]+\s+\([^()]*\)")  # "6 (2 + 4)"
 _CHECKS = re.compile(r"\b(?:check|verify|confirm)\s+(?:that\s+)?(?:our|the|this|my|your)\s*$", re.IGNORECASE)
 _MAX_CUES = 50
 
@@ -174,7 +175,7 @@ def _statement(text: str, start: int, end: int) -> Found | None:
         return None
     segment = text[start:end]
     whole = _read(segment)
-    if whole is not None and whole.kind not in ("opaque", "text"):
+    if whole is not None and whole.kind not in ("opaque", "text") and not _REMARKED.fullmatch(segment):
         return Found(whole, start, end)
     word = _STARTS.match(segment)
     if word and (word[1] or word[2].isupper()) and (answer := read_answer(word[0].strip(" *\"'"))):

@@ -44,6 +44,82 @@ UNSTATED = [
     ("John runs at a speed of 6.67 miles per hour.", "667/100", "6.67"),
 ]
 
+WORDINGS = [
+    ("The answer is A.", "A"),
+    ("The answer is (a).", "A"),
+    ("So the answer is B: 12 apples.", "B"),
+    ("The correct option is C.", "C"),
+    ("Answer = 12", "12"),
+    ("ANSWER: 12", "12"),
+    ("The answer is -5.", "-5"),
+    ("The answer is $-5$.", "-5"),
+    ("the answer is −5.", "-5"),
+    ("The answer is $1,200.50.", "2401/2"),
+    ("The answer is 3/4.", "3/4"),
+    ("The answer is 1 1/2 cups.", "3/2"),
+    ("The answer is $5 per hour.", "5"),
+    ("The answer is 5 (five).", "5"),
+    ("The answer is 10:30 AM.", "10:30"),
+    ("The answer is 25%.", "25"),
+    ("The answer is 1.5 million dollars.", "1500000"),
+    ("the answer is about 3.5 hours.", "7/2"),
+    ("The answer is 100 + 50 = 150.", "150"),
+    ("The answer is: \n\n$$42$$", "42"),
+    ("The answer is 5 apples, since 10 / 2 = 5.", "5"),
+    ("Answer: 5\nExplanation: 2+3=5 and then 7", "5"),
+    ("#### -18", "-18"),
+    ("#### $18", "18"),
+    ("####18", "18"),
+    ("The answer is 12.\n\nQ: Next. The answer is 7.", "7"),
+    ("We get 12. The answer is \\boxed{}.", "12"),
+    ("so $\\boxed{18}$ dollars", "18"),
+    ("<think>2+2</think><answer>18</answer>", "18"),
+    ("<answer> 18 dollars </answer> bye 3", "18"),
+    ("The value of x is 5.", "5"),
+    ("Therefore the total is 3 x 4 = 12 apples.", "12"),
+    ("The answer is 5 - 3 = 2", "2"),
+    ("She has $5.", "5"),
+    ("Total = $1,234.56", "30864/25"),
+    ("The answer is \\frac{1}{2}.", "1/2"),
+    ("The answer is \\(\\frac{1}{2}\\).", "1/2"),
+    ("The answer is x = 3 or x = -3.", "{-3;3}"),
+    ("The answer is [1, 2, 3].", "{1;2;3}"),
+    ("Final answer: **18**", "18"),
+    ("**Final Answer: 18**", "18"),
+    ("The final answer is $\\boxed{18}$.", "18"),
+    ("Thus, the answer is 18 km/h.", "18"),
+    ("The answer is twenty.", "20"),
+    ("The answer is 2 hours and 30 minutes.", "5/2"),
+    ("The answer is 0.", "0"),
+    ("The answer is .5", "1/2"),
+    ("The answer is 1e-5.", "1/100000"),
+    ("The answer is 3 . 14 .", "157/50"),
+    ("The answer is 1 , 2 , 3 .", "{1;2;3}"),
+    ("The answer is $ 18 .", "18"),
+    ("The answer is 18 % .", "18"),
+    ("The answer is - 5 .", "-5"),
+    ("the answer : 7", "7"),
+    ("A: The answer is 7", "7"),
+    ("The answer is 7\n", "7"),
+    ("The answer is 7 because 14/2=7", "7"),
+    ("The answer is therefore 7.", "7"),
+    ("the answer to this problem is 7.", "7"),
+    ("So the answer must be 7.", "7"),
+    ("The answer is not 5 but 7.", "7"),
+    ("The answer is exactly 7.", "7"),
+    ("The answer is only 7 eggs.", "7"),
+    ("Therefore, 7 is the answer.", "7"),
+    ("7 is the answer.", "7"),
+    ("The answer is Tuesday.", "tuesday"),
+    ("The answer is yes, he can.", "yes"),
+    ("Yes. The answer is no.", "no"),
+    ("answer is 100,000", "100000"),
+    ("The answer is 1 000 000.", "1000000"),
+    ("The answer is 6 (2 + 4).", "6"),
+    ("The answer is 12 dozen.", "12"),
+    ("The answer is 15 minutes 30 seconds.", "31/2"),
+]
+
 SEVERAL = [
     ("\\boxed{1} and \\boxed{2} and \\boxed{3}", "{1;2;3}"),
     ("\\(\\boxed{1}\\) and \\(\\boxed{-2}\\).", "{-2;1}"),
@@ -59,6 +135,13 @@ def test_the_last_stated_answer_is_found_with_its_place(text: str, key: str, spa
     assert found is not None
     assert found.answer.key == key
     assert text[found.start : found.end] == span
+
+
+@pytest.mark.parametrize(("text", "key"), WORDINGS)
+def test_an_answer_is_read_however_it_is_worded(text: str, key: str) -> None:
+    found = find_answer(text)
+    assert found is not None
+    assert found.answer.key == key
 
 
 @pytest.mark.parametrize(("text", "key"), SEVERAL)
