@@ -100,7 +100,7 @@ def train(
     storage: directory of this stage's own files, on a file system that all nodes see; deleted at the end. Where it
         holds the saved steps of the same training, training goes on from there.
     name: prefix of the Ray Train run's name.
-    on_step: called in another thread with the number (from 1) of every finished step.
+    on_step: called with the number (from 1) of every finished step.
 
     Raises InputError for a model without tokenizer, no usable rows, a loss that is not a number and a cluster that
     cannot hold the workers; RuntimeError when workers fail again and again.
@@ -132,13 +132,7 @@ def train(
     run = f"{name}-{uuid.uuid4().hex[:8]}"  # a name that was used before would return without a step
     launched = time.time()
     _in_thread(lambda: _fit(task, cluster, run), meanwhile=_teller(task.progress, on_step))
-    events = read_progress(task.progress)
-    for event in events:
-        if event["event"] == "failed":
-            raise InputError(event["why"])
-    started = [event["time"] for event in events if event["event"] == "start" and event["time"] > launched]
-    seconds = {"prepare": launched - began, "launch": min(started, default=launched) - launched}
-    result = _result(events, encoded, steps, seconds, time.time() - began)
+    result = _result(task, encoded, began, launched)
     shutil.rmtree(task.storage)
     return result
 
@@ -229,27 +223,28 @@ def _teller(progress: Path, on_step: Callable[[int], None] | None) -> Callable[[
     return tell
 
 
-def _result(
-    events: list[dict[str, Any]], encoded: Encoded, steps: int, seconds: dict[str, float], wall: float
-) -> TrainingResult:
-    taken = [event for event in events if event["event"] == "step"]
-    seconds = {
-        **seconds,
-        "load": sum(event["seconds"] for event in events if event["event"] == "start"),
-        "steps": sum(event["seconds"] for event in taken),
-        "export": sum(event["seconds"] for event in events if event["event"] == "export"),
-    }
-    seconds["end"] = max(0.0, wall - sum(seconds.values()))
-    steady = taken[FLUSH:] or taken
+def _result(task: Task, encoded: Encoded, began: float, launched: float) -> TrainingResult:
+    """Add up what rank 0 wrote. Raises InputError where it gave up."""
+    events = read_progress(task.progress)
+    of = {kind: [event for event in events if event["event"] == kind] for kind in ("start", "step", "export", "failed")}
+    if of["failed"]:
+        raise InputError(of["failed"][-1]["why"])
+    here = [event["time"] for event in of["start"] if event["time"] > launched]
+    seconds = {"prepare": launched - began, "launch": min(here, default=launched) - launched}
+    seconds["load"] = sum(event["seconds"] for event in of["start"])
+    seconds["steps"] = sum(event["seconds"] for event in of["step"])
+    seconds["export"] = sum(event["seconds"] for event in of["export"])
+    seconds["end"] = max(0.0, time.time() - began - sum(seconds.values()))
     wanted = ("step", "loss", "learning_rate", "tokens", "seconds")
+    steady = of["step"][FLUSH:] or of["step"]
     return TrainingResult(
-        steps=steps,
+        steps=task.steps,
         examples=len(encoded.tasks),
         left_out=encoded.left_out,
-        losses=[{name: event[name] for name in wanted} for event in taken],
-        tokens=sum(event["tokens"] for event in taken),
-        padded_tokens=sum(event["padded"] for event in taken),
-        restarts=sum(event["event"] == "start" for event in events) - 1,
+        losses=[{name: event[name] for name in wanted} for event in of["step"]],
+        tokens=sum(event["tokens"] for event in of["step"]),
+        padded_tokens=sum(event["padded"] for event in of["step"]),
+        restarts=len(of["start"]) - 1,
         seconds=seconds,
         tokens_per_second=statistics.median(event["tokens"] / event["seconds"] for event in steady),
     )

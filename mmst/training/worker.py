@@ -114,10 +114,10 @@ def _steps(task: Task, trainee: Any, done: int, log: Any) -> bool:
                 log({"event": "failed", "step": step + 1, "why": _NOT_A_NUMBER.format(step=step + 1, rate=rate)})
                 return False
             losses, facts = [], []
+            if early and task.snapshot:
+                trainee.export(Path(task.snapshot))  # before saving: a worker that dies in between must do it again
             if saves:
                 trainee.save(step + 1)
-            if early and task.snapshot:
-                trainee.export(Path(task.snapshot))
             since = time.time()
     return True
 
