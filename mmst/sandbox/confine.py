@@ -124,12 +124,16 @@ def drop_privileges() -> None:
     _libc.syscall(_CAPSET, header, none)
 
 
+def _within(most: int, hard: int) -> int:
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
+
+
 class Confinement:
     """The layers prepared once in a warm parent, to be put on by each of its children with few calls."""
 
     def __init__(self, layers: tuple[str, ...], cpu_seconds: float, memory_bytes: int, file_bytes: int) -> None:
         seconds = math.ceil(cpu_seconds) + 1  # behind the parent's own, finer clock
-        self._rlimits = (
+        wanted = (
             (resource.RLIMIT_CPU, seconds),
             (resource.RLIMIT_AS, memory_bytes),
             (resource.RLIMIT_FSIZE, file_bytes),
@@ -139,7 +143,10 @@ class Confinement:
             (resource.RLIMIT_STACK, 16 << 20),
             (resource.RLIMIT_MEMLOCK, 0),
             (resource.RLIMIT_MSGQUEUE, 0),
-        ) if "rlimits" in layers else ()  # fmt: skip
+        )
+        # What this process may not exceed already, its children cannot be given.
+        kept = [(kind, _within(most, resource.getrlimit(kind)[1])) for kind, most in wanted]
+        self._rlimits = kept if "rlimits" in layers else []
         version = landlock_version() if "landlock" in layers else 0
         self._ruleset = _landlock_ruleset(version) if version else -1
         self._filter = None

@@ -168,6 +168,6 @@ def test_without_landlock_every_promise_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["while True: pass", "import time\ntime.sleep(20)"], ids=["computing", "sleeping"])
 def test_a_program_is_ended_within_a_second_of_its_limit(program: str) -> None:
-    """The best of five: a machine under load may be late, a sandbox may not."""
+    """The best of three: a machine under load may be late, a sandbox may not."""
     with Sandbox(Limits(cpu_seconds=0.3, wall_seconds=0.6)) as box:
-        assert min(box.execute(program).wall_seconds for _ in range(5)) < 1.3
+        assert min(box.execute(program).wall_seconds for _ in range(3)) < 1.3

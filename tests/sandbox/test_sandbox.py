@@ -237,6 +237,14 @@ def test_the_calling_process_is_never_forked() -> None:
     assert not forked
 
 
+def test_lower_limits_of_the_machine_are_kept() -> None:
+    script = "from mmst.sandbox import Sandbox\nprint(Sandbox().execute('ans = [1 for _ in [2]]'))"
+    lowered = 'ulimit -s 4096; ulimit -n 128; ulimit -v 900000; exec "$@"'
+    command = ["bash", "-c", lowered, "bash", sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert "status='ok'" in done.stdout, done.stderr
+
+
 def test_limits_must_be_greater_than_nothing() -> None:
     with pytest.raises(ValueError, match="cpu_seconds"):
         Limits(cpu_seconds=0)
