@@ -40,5 +40,3 @@ def _problems(config: Config) -> str:
 
 def _looks_like_file(source: str) -> bool:
     return source.endswith((".jsonl", ".json", ".parquet")) or source.startswith((".", "/"))
-
-

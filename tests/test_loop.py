@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -207,3 +210,64 @@ def test_a_filter_that_keeps_nothing_says_why_and_stops(run, tmp_path) -> None:
     assert result.returncode == 2, result.stdout + result.stderr
     assert "round 1 kept nothing of 240 solutions" in result.stderr
     assert not (root / "round-001" / "pool.parquet").exists()
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def head(tmp_path_factory):
+    """A Ray head of its own, as `ray start --head` makes it: the address of its job server, and its environment."""
+    ports = {
+        name: free_port()
+        for name in ("port", "dashboard-port", "ray-client-server-port", "dashboard-agent-listen-port")
+    }
+    temporary = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # socket paths must stay short
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(temporary / "token")}
+    (temporary / "token").write_text("0123456789abcdef" * 4)
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    start = [
+        "ray",
+        "start",
+        "--head",
+        "--block",
+        "--num-cpus=2",
+        "--node-ip-address=127.0.0.1",
+        "--dashboard-host=127.0.0.1",
+    ]
+    flags = [f"--{name}={port}" for name, port in ports.items()]
+    log = (temporary / "head.log").open("w")
+    process = subprocess.Popen(
+        [*start, *flags, f"--temp-dir={temporary / 'ray'}"],
+        stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{ports['dashboard-port']}"
+    listing = ["ray", "job", "list", "--address", address]
+    for _ in range(90):
+        if subprocess.run(listing, env=environment, capture_output=True).returncode == 0:
+            break
+        assert process.poll() is None, (temporary / "head.log").read_text()
+        time.sleep(1)
+    yield address, environment
+    process.terminate()
+    process.wait(timeout=60)
+    log.close()
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def test_a_submitted_job_succeeds_with_the_same_figures(run, head, tmp_path) -> None:
+    directory, _ = run
+    address, environment = head
+    root, config = tmp_path / "job", directory.root.parent / "micro.yaml"
+    submit = ["ray", "job", "submit", "--address", address, "--working-dir", str(Path(__file__).parents[1]), "--"]
+    script = ["python", "ray_jobs/self_train.py", str(config), "--run-dir", str(root)]
+    result = subprocess.run([*submit, *script], env=environment, capture_output=True, text=True, timeout=800)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert "succeeded" in result.stdout
+    assert "round 1 done" in result.stdout
+    ours, theirs = (json.loads((d / "rounds.jsonl").read_text().splitlines()[-1]) for d in (directory.root, root))
+    assert theirs["accuracy"] == ours["accuracy"]
+    assert theirs["pool"] == ours["pool"]
