@@ -264,7 +264,11 @@ def test_a_submitted_job_succeeds_with_the_same_figures(run, head, tmp_path) -> 
     root, config = tmp_path / "job", directory.root.parent / "micro.yaml"
     submit = ["ray", "job", "submit", "--address", address, "--working-dir", str(Path(__file__).parents[1]), "--"]
     script = ["python", "ray_jobs/self_train.py", str(config), "--run-dir", str(root)]
-    result = subprocess.run([*submit, *script], env=environment, capture_output=True, text=True, timeout=800)
+    for _ in range(60):
+        result = subprocess.run([*submit, *script], env=environment, capture_output=True, text=True, timeout=800)
+        if "No available agent" not in result.stderr:  # the job server answers before the node can take jobs
+            break
+        time.sleep(2)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     assert "succeeded" in result.stdout
     assert "round 1 done" in result.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmst.config import PromotionConfig
@@ -12,16 +13,18 @@ from mmst.stages.job import Job
 def promote(job: Job, round_: RoundDirectory) -> None:
     """Decide and write down which checkpoint the loop goes on with."""
     with round_.stage("promote") as commit:
-        score = dev_score(round_.figures("evaluate")["dev"], job.config.promotion)
+        score = _score(job, round_)
         own = round_.checkpoint if round_.done("train") else None
         new = str(own.relative_to(job.run.root)) if own else str(job.config.model.path)
         if round_.number == 0:
             commit.figures = {"promoted": True, "checkpoint": new, "round": 0, "score": score, "reason": "the start"}
             return
         held = job.run.round(round_.number - 1).figures("promote")
-        least = held["score"] - job.config.promotion.tolerance
+        # Not the recorded score: round 0 may be shared with a run that has other methods.
+        best = _score(job, job.run.round(held["round"]))
+        least = best - job.config.promotion.tolerance
         promoted = score > least or (job.config.promotion.tolerance > 0 and score == least)
-        reason = f"dev {job.config.promotion.metric} {score:.3f} against {held['score']:.3f} of round {held['round']}"
+        reason = f"dev {job.config.promotion.metric} {score:.3f} against {best:.3f} of round {held['round']}"
         if promoted:
             commit.figures = {"promoted": True, "checkpoint": new, "round": round_.number, "score": score}
         else:
@@ -29,12 +32,19 @@ def promote(job: Job, round_: RoundDirectory) -> None:
         commit.figures["reason"] = reason
 
 
-def dev_score(figures: dict[str, Any], settings: PromotionConfig) -> float:
-    """What promotion compares: from accuracies on dev, or the agreement share where dev has no reference answers."""
+def _score(job: Job, round_: RoundDirectory) -> float:
+    return dev_score(round_.figures("evaluate")["dev"], job.config.promotion, job.config.methods)
+
+
+def dev_score(figures: Mapping[str, Any], settings: PromotionConfig, methods: Sequence[str]) -> float:
+    """What promotion compares: from accuracies on dev, or the agreement share where dev has no reference answers.
+
+    A vote of one method is that method, whatever others were evaluated beside it.
+    """
     accuracy = figures["accuracy"]
     if accuracy is None:
         return float(figures["agreement"]["share"])
-    methods = [value for name, value in accuracy.items() if name not in ("vote", "any")]
-    if settings.metric == "vote":
+    values = [accuracy[name] for name in methods]
+    if settings.metric == "vote" and len(values) > 1:
         return float(accuracy["vote"])
-    return float(max(methods) if settings.metric == "best" else sum(methods) / len(methods))
+    return float(max(values) if settings.metric == "best" else sum(values) / len(values))
