@@ -19,7 +19,7 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize(("column", "header"), enumerate(HEADERS), ids=["x86-64", "aarch64"])
+@pytest.mark.parametrize(("column", "header"), list(enumerate(HEADERS)), ids=["x86-64", "aarch64"])
 def test_call_numbers_are_the_kernels(column: int, header: Path) -> None:
     if not header.exists():
         pytest.skip(f"{header} is not here: it comes with the C library's development files")

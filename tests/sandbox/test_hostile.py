@@ -16,7 +16,7 @@ from mmst.sandbox import Execution, Limits, Sandbox
 from mmst.sandbox.confine import LAYERS
 
 # Short for programs that are to run into them; generous for the others, so that a busy machine fails no test.
-SHORT = Limits(cpu_seconds=0.8, wall_seconds=2.0, memory_bytes=1 << 27)
+SHORT = Limits(cpu_seconds=0.3, wall_seconds=1.5, memory_bytes=1 << 27)
 GENEROUS = Limits(cpu_seconds=10.0, wall_seconds=40.0, memory_bytes=1 << 27)
 NEXT = """
 import builtins, datetime, decimal, math, os, random, sys, time
