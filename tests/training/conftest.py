@@ -1,24 +1,15 @@
 """A toy task that a tiny model learns within seconds, and the model it starts from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from toy_task import Toy
 
 from mmst.config import ScratchConfig, TrainingConfig
 
 SCRATCH = ScratchConfig(width=32, layers=2, heads=2, context=64)
-
-
-@dataclass(frozen=True)
-class Toy:
-    """Rows of sums to train on, and an untrained model that knows their words."""
-
-    rows: Path
-    start: Path
 
 
 @pytest.fixture(scope="session")

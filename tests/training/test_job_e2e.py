@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Toy
+from toy_task import Toy
 
 from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
 from mmst.errors import InputError
+from mmst.stages.services import ray_session
 from mmst.training import TrainingResult, train
 from mmst.training.worker import read_progress
 
@@ -20,11 +21,8 @@ STEPS = 60
 
 @pytest.fixture(scope="module", autouse=True)
 def ray_of_our_own() -> Iterator[None]:
-    import ray
-
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+    with ray_session(None):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-from conftest import Toy
 from torch.nn.functional import cross_entropy
+from toy_task import Toy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mmst.config import LoraConfig, ScheduleConfig, TrainingConfig
