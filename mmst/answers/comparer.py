@@ -26,7 +26,7 @@ from mmst.errors import InputError
 
 _PROGRAM = Path(__file__).with_name("symbolic.py")
 _START_SECONDS = 120.0
-_PATIENCE = 4  # a loaded machine does not turn a slow verdict into none
+_PATIENCE = 12  # a loaded machine does not turn a slow verdict into none
 _REMEMBERED = 100_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -71,7 +71,7 @@ class _Worker:
             died = self.process.poll() is not None
             self.kill()
             return Comparison(
-                None, "the symbolic worker died" if died else f"no symbolic verdict within {seconds:g} CPU seconds"
+                None, "the symbolic worker died" if died else f"no symbolic verdict within {seconds:g} s of CPU"
             )
         return Comparison(reply["equal"], reply["reason"])
 
@@ -92,7 +92,7 @@ class _Worker:
             raise OSError("it did not start")
 
     def _line(self, seconds: float) -> dict[str, Any] | None:
-        """The next reply; None when the process ends, or has used up so many CPU seconds or four times that in all."""
+        """The next reply; None when the process ends, or it has used so many CPU seconds, or twelve times that in all."""
         assert self.process is not None and self.process.stdout is not None
         start, used = time.monotonic(), _cpu_seconds(self.process.pid)
         with selectors.DefaultSelector() as selector:
@@ -132,7 +132,7 @@ class Comparer:
 
     Parameters
     workers: int, symbolic worker processes, started when first needed. Default: the cores this process may use.
-    seconds: float, limit of one symbolic comparison in CPU seconds; its wall-clock limit is four times that.
+    seconds: float, limit of one symbolic comparison in CPU seconds; its wall-clock limit is twelve times that.
     """
 
     def __init__(self, workers: int | None = None, seconds: float = 5.0) -> None:
