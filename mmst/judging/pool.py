@@ -100,6 +100,10 @@ class JudgePool:
             elif not pending.verdict.done():
                 pending.verdict.set_result(Verdict("crashed"))
 
+    async def protection(self) -> str:
+        """What keeps programs in, in one line; raises RayError where no judge can be started."""
+        return str(await self._actors[0].protection.remote())
+
     async def counts(self) -> dict[str, int]:
         """Programs by path through the sandbox and cross-check differences, over all judges."""
         total: collections.Counter[str] = collections.Counter()

@@ -91,6 +91,7 @@ class Services:
         if self._judges is None:
             size = self.config.cluster.judges or min(os.cpu_count() or 1, 8)
             self._judges = JudgePool(self.methods, self.config.sandbox, size, self.config.name)
+            self.report.line(f"sandbox: {self.wait(self._judges.protection())}")
         return self._judges
 
     def sandbox_counts(self) -> dict[str, int]:
