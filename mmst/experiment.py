@@ -149,13 +149,13 @@ def collect(experiment: Experiment, out: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half the width of its 95 % interval (Student's t over seeds); nan for fewer than two values."""
+def interval(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and half the width of its 95 % interval (Student's t over seeds); none for fewer than two values."""
     from scipy.stats import t
 
     mean = statistics.fmean(values)
     if len(values) < 2:
-        return mean, math.nan
+        return mean, None
     return mean, float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
@@ -186,7 +186,8 @@ def summarise(results: Sequence[Mapping[str, Any]], control: str) -> list[dict[s
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     def figure(value: float | None, half: float | None, sign: str = "") -> str:
-        return "" if value is None or half is None else f"{100 * value:{sign}.1f} ± {100 * half:.1f}"
+        spread = "" if half is None else f" ± {100 * half:.1f}"
+        return "" if value is None else f"{100 * value:{sign}.1f}{spread}"
 
     difference = figure(row["difference"], row["difference_half_width"], "+")
     return [row["arm"], row["method"], str(row["seeds"]), figure(row["mean"], row["half_width"]), difference]

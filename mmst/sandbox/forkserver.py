@@ -21,7 +21,7 @@ from mmst.sandbox.execution import Path as Way
 _NONCE_BYTES = 16
 _SPARE_BYTES = 4096  # so that a stream of exactly `output_bytes`, and the answer's frame, still fit
 _GRACE_SECONDS = 2.0  # the parent keeps the deadline; after this much more it is taken for dead
-_START_SECONDS = 60.0
+_START_SECONDS = 240.0
 _PACKAGES: dict[Way, list[str]] = {"lean": [], "sympy": ["sympy", "mpmath", "numpy"]}
 
 

@@ -1,7 +1,6 @@
 """Inside a Ray actor, where alarms fail and forking is not allowed, verdicts are the same."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -28,8 +27,8 @@ class Judge:
 
 
 @pytest.mark.e2e
-def test_a_comparer_inside_an_actor_judges_and_leaves_no_process(tmp_path: Path) -> None:
-    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=str(tmp_path)[:60])
+def test_a_comparer_inside_an_actor_judges_and_leaves_no_process() -> None:
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
         judge = ray.remote(Judge).options(num_cpus=0, max_concurrency=4).remote()
         pairs = [("18", "18.0"), (SUM, SAME), (SUM, OTHER)]

@@ -1,0 +1,79 @@
+"""Arms × seeds: intervals over seeds, differences seed by seed, and arms that share round 0 or are refused."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mmst.errors import InputError
+from mmst.experiment import arm_config, interval, markdown, plot, read_experiment, summarise
+
+BASE = {"problems": {"synthetic": {}}, "round0": {"schedule": {"steps": 9}, "mixture": {"cot": 1}}}
+
+
+def written(directory: Path, **more) -> Path:
+    (directory / "base.yaml").write_text(yaml.safe_dump(BASE))
+    tree = {
+        "base": "base.yaml",
+        "seeds": [0, 1],
+        "control": "plain",
+        "arms": {"plain": {}, "one": {"methods": ["cot"]}},
+    }
+    file = directory / "e.yaml"
+    file.write_text(yaml.safe_dump({**tree, **more}))
+    return file
+
+
+def row(arm: str, seed: int, accuracy: float) -> dict:
+    return {"arm": arm, "seed": seed, "method": "cot", "accuracy": accuracy}
+
+
+ROWS = [row("plain", 0, 0.2), row("plain", 1, 0.4), row("plain", 2, 0.3)]
+ROWS += [row("one", 0, 0.5), row("one", 1, 0.7), row("one", 2, 0.6)]
+
+
+def test_the_interval_is_students_over_seeds() -> None:
+    mean, half = interval([0.2, 0.4, 0.3])
+    assert mean == pytest.approx(0.3)
+    assert half == pytest.approx(4.303 * 0.1 / 3**0.5, rel=1e-3)
+    assert interval([0.2]) == (0.2, None)
+
+
+def test_differences_are_taken_seed_by_seed() -> None:
+    table = summarise(ROWS, "plain")
+    (one,) = (line for line in table if line["arm"] == "one")
+    assert one["difference"] == pytest.approx(0.3)
+    assert one["difference_half_width"] == pytest.approx(0.0, abs=1e-12)
+    assert "| one | cot | 3 | 60.0 ± 24.8 | +30.0 ± 0.0 |" in markdown(table)
+
+
+def test_one_seed_has_no_interval() -> None:
+    assert "| plain | cot | 1 | 20.0 |  |" in markdown(summarise(ROWS[:1], "plain"))
+
+
+def test_the_plot_is_drawn(tmp_path) -> None:
+    plot(ROWS, ["plain", "one"], tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_arm_has_its_settings_and_its_seed(tmp_path) -> None:
+    file = written(tmp_path, seed_keys=["seed", "problems.synthetic.seed"])
+    config = arm_config(read_experiment(file), file, "one", 7)
+    assert (config.methods, config.seed, config.problems.synthetic.seed) == (["cot"], 7, 7)
+
+
+def test_arms_that_cannot_share_round_zero_are_refused(tmp_path) -> None:
+    file = written(tmp_path, arms={"plain": {}, "wide": {"model.scratch.width": 64}})
+    with pytest.raises(InputError, match=r"arms\.wide"):
+        read_experiment(file)
+
+
+def test_a_control_that_is_no_arm_is_named(tmp_path) -> None:
+    with pytest.raises(InputError, match="nobody"):
+        read_experiment(written(tmp_path, control="nobody"))
+
+
+def test_the_experiments_of_the_repository_can_be_read() -> None:
+    for file in (Path(__file__).parents[1] / "experiments").glob("*.yaml"):
+        experiment = read_experiment(file)
+        assert len(experiment.seeds) >= 3
