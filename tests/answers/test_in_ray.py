@@ -1,10 +1,12 @@
 """Inside a Ray actor, where alarms fail and forking is not allowed, verdicts are the same."""
 
 import os
+import sys
 
 import pytest
 
 ray = pytest.importorskip("ray", reason="ray is not installed")
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # actors cannot import this file
 
 SUM, SAME, OTHER = r"\sum_{k=1}^{n} k a_k", r"\sum_{k=1}^{n} a_k k", r"\sum_{k=1}^{n} k a_{k+1}"
 
