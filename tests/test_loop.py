@@ -219,7 +219,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def head(tmp_path_factory):
+def head():
     """A Ray head of its own, as `ray start --head` makes it: the address of its job server, and its environment."""
     ports = {
         name: free_port()
