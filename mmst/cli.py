@@ -49,7 +49,7 @@ def run(
 
     Example: mmst run configs/tiny.yaml --set rounds.max=3
     """
-    from mmst.config_file import load_config
+    from mmst.config.file import load_config
 
     resolved = load_config(config, set_ or [])
     root = (run_dir or Path("runs") / resolved.name).absolute()
@@ -244,7 +244,7 @@ def make(
 
     Example: mmst problems make problems/ --set train=1000 --set largest=50
     """
-    from mmst.config_file import build_config, with_settings
+    from mmst.config.file import build_config, with_settings
     from mmst.problems.read import write_problems
     from mmst.problems.sets import read_sets
 

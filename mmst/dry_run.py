@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from mmst.config import Config
-from mmst.config_file import dump_config
+from mmst.config.file import dump_config
 from mmst.loop import check_model
 from mmst.methods import methods_named
 from mmst.problems.sets import read_sets

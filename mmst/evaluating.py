@@ -10,7 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from mmst.config_file import build_config, with_settings
+from mmst.config.file import build_config, with_settings
 from mmst.evaluation import figures_of
 from mmst.loop import check_model
 from mmst.methods import methods_named

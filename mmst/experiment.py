@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.table import Table
 
 from mmst.config import Config
-from mmst.config_file import build_config, with_settings
+from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
 from mmst.loop import self_train
 from mmst.progress import Reporter

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from mmst.cli import main
-from mmst.config_file import load_config
+from mmst.config.file import load_config
 
 
 def with_run_dir(arguments: list[str]) -> list[str]:

@@ -91,7 +91,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_checking_a_configuration_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from mmst.config_file import load_config; load_config('configs/tiny.yaml')\n"
+        "import sys; from mmst.config.file import load_config; load_config('configs/tiny.yaml')\n"
         "print(sorted({m.split('.')[0] for m in sys.modules}))"
     )
     root = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mmst.config import Config
-from mmst.config_file import build_config, differences, dump_config, load_config
+from mmst.config.file import build_config, differences, dump_config, load_config
 from mmst.errors import InputError
 
 MADE = {"problems": {"synthetic": {}}}

@@ -193,7 +193,7 @@ def test_the_checkpoint_is_one_that_plain_transformers_loads(run) -> None:
 
 def test_a_filter_that_keeps_nothing_says_why_and_stops(run, tmp_path) -> None:
     """The finished round 0 is forked; reference answers that nothing can equal leave nothing to keep."""
-    from mmst.config_file import build_config
+    from mmst.config.file import build_config
     from mmst.runs.opening import fork
 
     directory, _ = run

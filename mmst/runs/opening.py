@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from mmst.config import Config
-from mmst.config_file import differences, dump_config
+from mmst.config.file import differences, dump_config
 from mmst.errors import InputError
 from mmst.runs.directory import RunDirectory
 from mmst.runs.files import write_json, write_text

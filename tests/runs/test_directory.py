@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mmst.config_file import build_config
+from mmst.config.file import build_config
 from mmst.errors import InputError
 from mmst.runs.directory import RunDirectory
 from mmst.runs.ending import stop_reason
@@ -106,7 +106,7 @@ def test_a_second_writer_is_refused_and_told_who_holds_the_run(tmp_path) -> None
     root = tmp_path / "run"
     hold = (
         "import sys; from pathlib import Path; from mmst.runs.opening import opened; "
-        "from mmst.config_file import build_config; "
+        "from mmst.config.file import build_config; "
         "c = build_config({'name': 't', 'problems': {'synthetic': {}}})\n"
         f"with opened(Path({str(root)!r}), c): print('held', flush=True); sys.stdin.read()"
     )

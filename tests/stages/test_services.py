@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmst.config_file import build_config
+from mmst.config.file import build_config
 from mmst.errors import InputError
 from mmst.stages.services import check_resources
 

@@ -1,0 +1,92 @@
+"""What a run is asked to do: one pydantic tree, which is one YAML file.
+
+Every field is documented by the text below it; unknown keys are errors that name the nearest valid one.
+This package imports nothing heavy, so that checking a configuration takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mmst.config.inputs import ModelConfig, ProblemsConfig, ScratchConfig, SplitConfig
+from mmst.config.machines import ClusterConfig, EngineConfig, SandboxConfig
+from mmst.config.rounds import (
+    AgreementConfig,
+    EvaluationConfig,
+    FilterConfig,
+    PromotionConfig,
+    RoundsConfig,
+    SamplingConfig,
+    TranslateConfig,
+)
+from mmst.config.section import Section
+from mmst.config.training import LoraConfig, RoundZeroConfig, ScheduleConfig, TaskLimit, TrainingConfig
+
+__all__ = [
+    "AgreementConfig",
+    "ClusterConfig",
+    "Config",
+    "EngineConfig",
+    "EvaluationConfig",
+    "FilterConfig",
+    "LoraConfig",
+    "ModelConfig",
+    "ProblemsConfig",
+    "PromotionConfig",
+    "RoundZeroConfig",
+    "RoundsConfig",
+    "SamplingConfig",
+    "SandboxConfig",
+    "ScheduleConfig",
+    "ScratchConfig",
+    "Section",
+    "SplitConfig",
+    "TaskLimit",
+    "TrainingConfig",
+    "TranslateConfig",
+]
+
+
+class Config(Section):
+    """A run."""
+
+    name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Names the run directory (`runs/<name>`) and the Serve application."""
+    seed: int = 0
+    """Every random choice derives from it."""
+    methods: Annotated[list[str], Field(min_length=1)] = ["cot", "pot"]
+    """Which methods solve: see `mmst/methods/`."""
+    problems: ProblemsConfig
+    model: ModelConfig = ModelConfig()
+    round0: RoundZeroConfig = RoundZeroConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    filter: FilterConfig = FilterConfig()
+    translate: TranslateConfig = TranslateConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    promotion: PromotionConfig = PromotionConfig()
+    engine: EngineConfig = EngineConfig()
+    cluster: ClusterConfig = ClusterConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+
+    @property
+    def samples(self) -> dict[str, int]:
+        """Samples per problem of each method in a round."""
+        if self.sampling.per_problem is None:
+            return dict.fromkeys(self.methods, self.sampling.k)
+        each, left = divmod(self.sampling.per_problem, len(self.methods))
+        return {method: each + (number < left) for number, method in enumerate(self.methods)}
+
+    @model_validator(mode="after")
+    def _possible(self) -> Config:
+        if self.problems.train is None and self.problems.synthetic is None:
+            raise ValueError("problems.train names no file and there is no problems.synthetic")
+        if self.filter.label != "gold" and len(self.methods) < self.filter.agreement.methods:
+            raise ValueError(
+                f"filter.agreement.methods is {self.filter.agreement.methods}, but there are only "
+                f"{len(self.methods)} methods to agree"
+            )
+        return self

@@ -1,0 +1,82 @@
+"""Where it runs: the engine, the cluster, the sandbox."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mmst.config.section import Count, Section
+
+
+class EngineConfig(Section):
+    """vLLM in a Ray Serve deployment."""
+
+    replicas: Annotated[int, Field(ge=0)] | None = 1
+    """Fixed number of replicas; none autoscales between the two below."""
+    min_replicas: Annotated[int, Field(ge=0)] = 1
+    """Fewest replicas when autoscaling."""
+    max_replicas: Count = 1
+    """Most replicas when autoscaling."""
+    cpus: Annotated[float, Field(ge=0)] = 1.0
+    """Logical CPUs of one replica."""
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs of one replica; 0 runs vLLM's CPU build."""
+    tensor_parallel: Count = 1
+    """GPUs that hold one copy of the model together."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto` is float32 on CPU, the model's own on GPU."""
+    max_model_len: Count | None = None
+    """Longest prompt and solution together, in tokens; none reads it from the model."""
+    max_num_seqs: Count = 512
+    """Requests that one replica works on at once."""
+    kv_cache_bytes: Count | None = 2**28
+    """Memory for the KV cache on CPU, bytes; on GPUs `gpu_memory_utilization` counts."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of a GPU's memory that vLLM takes."""
+    enforce_eager: bool = False
+    """Skip compilation and CUDA graphs (always on CPU)."""
+    max_retries: Annotated[int, Field(ge=0)] = 3
+    """How often a request that died with its replica is asked again."""
+    start_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds to wait for a replica to come up."""
+
+
+class ClusterConfig(Section):
+    """Where it runs."""
+
+    placement: Literal["shared", "split"] = "split"
+    """`split`: engine and trainer have devices of their own, the engine stays up and changes its checkpoint in
+    place. `shared`: they use the same devices in turn, the engine is started and taken down every round."""
+    address: str | None = None
+    """Ray address; none joins the cluster this process belongs to (RAY_ADDRESS, a submitted job), else starts
+    a private one that ends with the run."""
+    train_workers: Count = 1
+    """Data-parallel workers of the trainer."""
+    train_cpus: Annotated[float, Field(gt=0)] = 1.0
+    """Logical CPUs of one train worker."""
+    train_threads: Count | None = None
+    """Threads of one train worker; none takes its logical CPUs, at least 1."""
+    train_gpus: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs of one train worker."""
+    judges: Count | None = None
+    """Judge actors (0 logical CPUs each); none takes one per core, at most 8."""
+    in_flight: Count = 512
+    """Problems × methods × samples that are being solved at the same time, per replica."""
+    resource_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds to wait for resources that the cluster doesn't have, before giving up."""
+
+
+class SandboxConfig(Section):
+    """Limits for model-written programs."""
+
+    cpu_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """CPU time of one program; this decides a time-out."""
+    wall_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """Wall time of one program, generous, for those that sleep."""
+    memory_bytes: Count = 2**30
+    """Address space of one program."""
+    output_bytes: Count = 64 * 1024
+    """Most that one program may print."""
+    allow_weak: bool = False
+    """Run programs even where the kernel offers neither Landlock nor seccomp. Only on machines to throw away."""
