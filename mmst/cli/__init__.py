@@ -1,0 +1,37 @@
+"""The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mmst.cli import checkpoints, doctor, inspect, problems, rows, runs
+from mmst.errors import InputError
+
+app = typer.Typer(
+    name="mmst",
+    help="Self-training loops for language models: solve by several methods, keep what can be trusted, "
+    "translate it into the other methods, retrain, go round again.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    *(runs.run, inspect.status, runs.experiment),
+    *(rows.compare, rows.execute, rows.filter_, checkpoints.evaluate),
+    doctor.doctor,
+):
+    app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(problems.app, name="problems")
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one message and exit code 2; typer ends Ctrl-C quietly with 130."""
+    try:
+        app()
+    except InputError as error:
+        print(f"mmst: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(141)

@@ -1,0 +1,85 @@
+"""Commands over files of problems: make, check, convert."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmst.cli.options import Json
+
+app = typer.Typer(help="Make, check and convert files of problems.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("make")
+def make(
+    out_dir: Annotated[Path, typer.Argument(help="Directory for train, dev, test and annotated.jsonl.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Field of the generator, such as steps={1: 1, 2: 3}."),
+    ] = None,
+) -> None:
+    """Make synthetic word problems with exact solutions in every view.
+
+    Example: mmst problems make problems/ --set train=1000 --set largest=50
+    """
+    from mmst.config.file import build_config, with_settings
+    from mmst.problems.read import write_problems
+    from mmst.problems.sets import read_sets
+
+    config = build_config({"problems": {"synthetic": with_settings({}, set_ or [])}}, "--set")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for name, problems in read_sets(config.problems, config.seed).by_name().items():
+        write_problems(out_dir / f"{name}.jsonl", problems)
+        typer.echo(f"{out_dir / f'{name}.jsonl'}: {len(problems):,} problems")
+
+
+@app.command("check")
+def check_problems(
+    file: Annotated[str, typer.Argument(help="Problems: JSONL, Parquet or a datasets name.")],
+    against: Annotated[str | None, typer.Option(help="Count questions that are also in this file.")] = None,
+    ngram: Annotated[int | None, typer.Option(help="Also count a shared run of this many words.")] = None,
+    json_: Json = False,
+) -> None:
+    """Validate a file of problems; with --against, its overlap with another one.
+
+    Example: mmst problems check train.jsonl --against test.jsonl --ngram 13
+    """
+    from collections import Counter
+
+    from mmst.problems.read import read_problems
+    from mmst.problems.splits import remove_overlap
+
+    problems = read_problems(file)
+    found: dict[str, Any] = {
+        "problems": len(problems),
+        "with_answer": sum(p.answer is not None for p in problems),
+        "views": dict(Counter(view for p in problems for view in p.views)),
+    }
+    if against is not None:
+        found["overlap"] = len(problems) - len(remove_overlap(problems, read_problems(against), ngram))
+    typer.echo(json.dumps(found) if json_ else "\n".join(f"{key}: {value}" for key, value in found.items()))
+
+
+@app.command("convert")
+def convert(
+    source: Annotated[str, typer.Argument(help="Problems: JSONL, Parquet or a datasets name.")],
+    out: Annotated[Path, typer.Argument(help="JSONL file.")],
+    field: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=COLUMN", help="Where a field of a problem is found, such as question=problem."),
+    ] = None,
+    answer_from: Annotated[str | None, typer.Option(help="Regular expression; group 1 is the answer.")] = None,
+) -> None:
+    """Convert problems to mmst's own JSONL, with the views that can be derived from an equation.
+
+    Example: mmst problems convert data.parquet problems.jsonl --field question=problem
+    """
+    from mmst.problems.read import derive_views, read_problems, write_problems
+
+    fields = dict(pair.split("=", 1) for pair in field or [] if "=" in pair)
+    problems = [derive_views(p) for p in read_problems(source, fields=fields, answer_from=answer_from)]
+    write_problems(out, problems)
+    typer.echo(f"{out}: {len(problems):,} problems")

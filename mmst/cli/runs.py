@@ -1,0 +1,62 @@
+"""Commands that make runs: run, experiment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmst.cli.options import Settings
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="YAML file, such as configs/tiny.yaml.")],
+    run_dir: Annotated[Path | None, typer.Option(help="Where it goes; default runs/<name>.")] = None,
+    set_: Settings = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the resolved configuration and what it needs; do nothing.")
+    ] = False,
+) -> None:
+    """Run the self-training loop, or go on with a run: the same line resumes.
+
+    Example: mmst run configs/tiny.yaml --set rounds.max=3
+    """
+    from mmst.cli.inspect import print_rounds
+    from mmst.config.file import load_config
+
+    resolved = load_config(config, set_ or [])
+    root = (run_dir or Path("runs") / resolved.name).absolute()
+    if dry_run:
+        from mmst.dry_run import check
+
+        check(resolved, root)
+        return
+    from mmst.loop import self_train
+    from mmst.progress import Reporter
+    from mmst.runs.directory import RunDirectory
+    from mmst.runs.status import status_of
+
+    report = Reporter()
+    try:
+        reason = self_train(resolved, root, report)
+    except KeyboardInterrupt:
+        print("mmst: interrupted; the same line goes on where it was", file=sys.stderr)
+        raise
+    print_rounds(report.console, status_of(RunDirectory(root))["rounds"])
+    report.line(f"{root.name}: {reason}")
+
+
+def experiment(
+    file: Annotated[Path, typer.Argument(help="YAML file with a base configuration, arms and seeds.")],
+    out_dir: Annotated[Path | None, typer.Option(help="Where runs and results go; default runs/<file name>.")] = None,
+) -> None:
+    """Arms × seeds over one configuration: a table with intervals, paired differences and a plot.
+
+    What is finished is never done again; arms share round 0. Example: mmst experiment experiments/mmst.yaml
+    """
+    from mmst.experiment import run_experiment
+    from mmst.progress import Reporter
+
+    run_experiment(file, out_dir or Path("runs") / file.stem, Reporter())
