@@ -24,6 +24,7 @@ from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.ending import stop_reason
+from mmst.runs.live import Live
 from mmst.runs.opening import check_resumable, opened
 from mmst.runs.status import round_line, write_rounds
 from mmst.stages.evaluate import evaluate
@@ -54,6 +55,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
         if reason := stop_reason(run, rounds.max, rounds.patience):
             return f"nothing to do: {reason}"
         with Services(config, methods, report) as services:
+            report.live = Live(run.root, services.resources)
             job = Job(config, run, problems, methods, services, report)
             number = 0
             while not (reason := stop_reason(run, rounds.max, rounds.patience)):
@@ -70,6 +72,8 @@ def do_round(job: Job, round_: RoundDirectory) -> None:
         name = stage.__name__.rstrip("_")
         if not round_.done(name):
             job.report.line(f"round {round_.number}: {name}")
+            if job.report.live:
+                job.report.live.stage(round_.number, name)
             stage(job, round_)
             write_rounds(job.run)
         if name == "filter":

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mmst.runs.live import Live
+
 _EVERY = 30.0
 
 
@@ -20,11 +22,14 @@ class Bar:
         self.name, self.total, self.unit = name, total, unit
         self.count, self.tokens = 0, 0
         self.began = time.monotonic()
+        self.live: Live | None = None
 
     def advance(self, count: int = 1, tokens: int = 0) -> None:
         """So many more are done."""
         self.count += count
         self.tokens += tokens
+        if self.live is not None:
+            self.live.moved(self)
 
     def close(self) -> None:
         """Take the bar down; the stage itself says what it did."""
@@ -40,10 +45,11 @@ class Bar:
 
 
 class Reporter:
-    """Lines and bars on one console."""
+    """Lines and bars on one console; `live` also tells who looks at the run from outside."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
+        self.live: Live | None = None
 
     def line(self, text: str) -> None:
         """Say one thing; on a terminal it stands above the bars."""
@@ -55,10 +61,15 @@ class Reporter:
         bar = (
             _LiveBar(self.console, name, total, unit) if self.console.is_terminal else _LineBar(self, name, total, unit)
         )
+        bar.live = self.live
+        if self.live is not None:
+            self.live.work(bar)
         try:
             yield bar
         finally:
             bar.close()
+            if self.live is not None:
+                self.live.moved(bar, now=True)
 
 
 class _LiveBar(Bar):

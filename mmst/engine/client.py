@@ -107,6 +107,14 @@ class Engine:
         """Completions, their tokens, and requests that were asked again, since the start."""
         return dict(self._counts)
 
+    def queue(self) -> dict[str, int]:
+        """Requests that replicas work on, and those that wait for their turn."""
+        return {"in_flight": len(self._flying), "waiting": len(self._waiting)}
+
+    def replicas(self) -> int:
+        """How many replicas are up."""
+        return self._status()[1].get("RUNNING", 0)
+
     async def complete(self, request: Request) -> Completion:
         """One completion. Raises EngineError naming the request when it can't be had."""
         asked = _Asked(request)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _STARTS = 4
 """How often a private Ray is started before giving up."""
+_LOOK_EVERY = 10.0
+"""Seconds between two looks at the cluster: looking asks its head."""
 
 
 class Services:
@@ -37,6 +41,8 @@ class Services:
         self._judges: JudgePool | None = None
         self._counted: dict[str, int] = {}
         self._exit = contextlib.ExitStack()
+        self._cluster: dict[str, float] = {}
+        self._cluster_seen = -math.inf
 
     def __enter__(self) -> Services:
         self._exit.enter_context(self._loop)
@@ -102,6 +108,22 @@ class Services:
         since = {name: count - self._counted.get(name, 0) for name, count in now.items()}
         self._counted = now
         return since
+
+    def resources(self) -> dict[str, float]:
+        """What the run holds: `nodes`, `cpus` and `gpus` of the cluster, `replicas`, and its requests, `in_flight` and
+        `waiting`."""
+        import ray
+
+        if ray.is_initialized() and time.monotonic() - self._cluster_seen > _LOOK_EVERY:
+            self._cluster_seen = time.monotonic()
+            # A head that doesn't answer now is no reason to stop: the work itself will find out if it is gone.
+            with contextlib.suppress(ray.exceptions.RayError):
+                there = ray.cluster_resources()
+                nodes = sum(name.startswith("node:") and name != "node:__internal_head__" for name in there)
+                replicas = self._engine.replicas() if self._engine else 0
+                there = {"cpus": there.get("CPU", 0), "gpus": there.get("GPU", 0)}
+                self._cluster = {"nodes": nodes, **there, "replicas": replicas}
+        return self._cluster | (self._engine.queue() if self._engine else {})
 
 
 @contextlib.contextmanager
