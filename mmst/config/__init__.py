@@ -89,4 +89,6 @@ class Config(Section):
                 f"filter.agreement.methods is {self.filter.agreement.methods}, but there are only "
                 f"{len(self.methods)} methods to agree"
             )
+        if unknown := set(self.evaluation.cascade) - set(self.methods):
+            raise ValueError(f"evaluation.cascade names {', '.join(sorted(unknown))}, which `methods` does not")
         return self

@@ -96,3 +96,9 @@ class EvaluationConfig(Section):
     """Longest solution; none uses `sampling.max_tokens`."""
     limit: Count | None = None
     """At most so many dev and test problems each (the first ones); none takes all."""
+    samples: Count = 1
+    """Answers per problem and method that votes look at: the first is greedy and is the method's own accuracy,
+    further ones are drawn with `sampling.temperature`."""
+    cascade: list[str] = []
+    """Order of the methods in a cascade, which takes the first one that gives an answer. Empty: those that are
+    executed, then the others, each as in `methods`."""

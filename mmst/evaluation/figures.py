@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from mmst.evaluation.ensemble import Answers, cascade, vote, weighted
 from mmst.evaluation.statistics import mcnemar, phi, wilson
 
 
@@ -16,59 +17,66 @@ class Outcome:
     """What all methods answered to one problem.
 
     `keys` has the canonical answer of each method, none where it gave no answer; `gold` is the reference's, none
-    where there is none. `slices` names groups of problems that are also reported apart.
+    where there is none. `slices` names groups of problems that are also reported apart; `further` are the answers of
+    further samples, which only votes look at.
     """
 
     problem_id: str
     keys: Mapping[str, str | None]
     gold: str | None
     slices: frozenset[str] = frozenset()
+    further: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> Answers:
+        """Every sample of every method."""
+        return {method: (key, *self.further.get(method, ())) for method, key in self.keys.items()}
 
     def right(self, key: str | None) -> bool:
         """Whether an answer equals the reference."""
         return key is not None and key == self.gold
 
 
-def vote(keys: Mapping[str, str | None], trust: Mapping[str, float]) -> str | None:
-    """The answer that most methods gave; between equals the one whose best method is trusted most.
-
-    `trust` is each method's accuracy on dev problems; without it the methods' order decides.
-    """
-    given = [(method, key) for method, key in keys.items() if key is not None]
-    votes = Counter(key for _, key in given)
-    order = list(keys)
-
-    def rank(method: str, key: str) -> tuple[int, float, int]:
-        return votes[key], trust.get(method, 0.0), -order.index(method)
-
-    return max(given, key=lambda pair: rank(*pair))[1] if given else None
-
-
 def figures_of(
-    outcomes: Sequence[Outcome], methods: Sequence[str], trust: Mapping[str, float] | None = None
+    outcomes: Sequence[Outcome],
+    methods: Sequence[str],
+    trust: Mapping[str, float] | None = None,
+    order: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """The figures of one set of problems.
+
+    Parameters
+    ----------
+    outcomes, methods: what was answered, and the methods to report.
+    trust: accuracy of each method on dev problems, for votes; none takes that on these problems.
+    order: of the methods in a cascade; none takes `methods`.
 
     Returns
     -------
     `n` problems, of which `answered` have a reference answer; over these `accuracy` of each method, `vote` and `any`
-    with 95 % `intervals` (Wilson), `slices` with the same apart, and `phi` of each two methods' successes, over all
-    problems and over those that at least one of all methods solved (there it is negative by construction).
-    `agreement`: share of problems on which at least two methods give the same answer and none more often another,
-    and how often that answer is right. Without reference answers accuracies are none. `right` lists the problems that
-    each method solved, for paired tests.
+    with 95 % `intervals` (Wilson), the same of each way to combine methods (`ensembles`), `slices` with the same
+    apart, and `phi` of each two methods' successes, over all problems and over those that at least one of all methods
+    solved (there it is negative by construction). `agreement`: share of problems on which at least two methods give
+    the same answer and none more often another, and how often that answer is right. Without reference answers
+    accuracies are none. `right` lists the problems that each method solved, for paired tests.
     """
     answered = [outcome for outcome in outcomes if outcome.gold is not None]
     right = {method: {o.problem_id for o in answered if o.right(o.keys.get(method))} for method in methods}
     if trust is None:
-        trust = {method: len(solved) for method, solved in right.items()}
-    right["vote"] = {o.problem_id for o in answered if o.right(vote(o.keys, trust))}
+        trust = {method: len(solved) / max(1, len(answered)) for method, solved in right.items()}
+    combined = {
+        "vote": {o.problem_id for o in answered if o.right(vote(o.answers, trust).key)},
+        "weighted": {o.problem_id for o in answered if o.right(weighted(o.answers, trust).key)},
+        "cascade": {o.problem_id for o in answered if o.right(cascade(o.answers, order or methods).key)},
+    }
+    right["vote"] = combined["vote"]
     right["any"] = set().union(*(right[method] for method in methods))
     names = sorted({name for outcome in answered for name in outcome.slices})
     return {
         **_accuracy(answered, right),
         "n": len(outcomes),
         "answered": len(answered),
+        "ensembles": _accuracy(answered, combined),
         "slices": {name: _accuracy([o for o in answered if name in o.slices], right) for name in names},
         "agreement": _agreement(outcomes),
         "phi": {f"{a}-{b}": _phis(answered, right, a, b) for a, b in combinations(methods, 2)},

@@ -1,5 +1,7 @@
 """The methods, by name. Adding one: a file with a class, and its line here (or `register` from elsewhere)."""
 
+from collections.abc import Sequence
+
 from mmst.errors import InputError
 from mmst.methods.base import Method
 from mmst.methods.cot import ChainOfThought
@@ -26,3 +28,8 @@ def methods_named(names: list[str]) -> list[Method]:
     if len(set(names)) != len(names):
         raise InputError(f"methods: named twice in {names}")
     return [METHODS[name] for name in names]
+
+
+def cascade_order(methods: Sequence[Method], named: Sequence[str] = ()) -> list[str]:
+    """The names of methods in the order of a cascade: as named, else those that are executed before the others."""
+    return list(named) or [m.name for m in sorted(methods, key=lambda method: not method.executed)]

@@ -17,6 +17,8 @@ from mmst.methods.base import Example, Method
 
 Style = Literal["base", "chat", "tuned"]
 CARD = "mmst.json"
+HELD_OUT = "held_out.json"
+"""Beside it, after the checkpoint was evaluated: each method's accuracy on dev problems, for weighted votes."""
 _NEXT_QUESTION = "\n\nQuestion:"
 
 
@@ -122,6 +124,16 @@ def read_card(checkpoint: str | Path) -> dict[str, Any] | None:
         raise InputError(f"{path}: field `style` must be base, chat or tuned")
     card.setdefault("wordings", {})
     return card
+
+
+def held_out_accuracy(checkpoint: str | Path) -> dict[str, float]:
+    """Each method's accuracy on dev problems, as the run that made the checkpoint measured it; empty where unknown."""
+    try:
+        return dict(json.loads((Path(checkpoint) / HELD_OUT).read_text())["accuracy"])
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{Path(checkpoint) / HELD_OUT}: cannot be read ({error})") from error
 
 
 def chat_template(checkpoint: str | Path) -> Callable[[list[dict[str, str]]], str] | None:

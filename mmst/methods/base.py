@@ -141,6 +141,8 @@ class Method(ABC):
     name: ClassVar[str]
     view: ClassVar[str]
     """The annotation style of `Problem.views` that shows this method."""
+    executed: ClassVar[bool] = False
+    """Whether its answer is computed from the text, so that a failure shows."""
     wording: ClassVar[Wording]
 
     async def solve(self, problem: Problem, asking: Asking, model: Model, judge: Judge, draw: Draw) -> list[Turn]:

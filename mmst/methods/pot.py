@@ -21,6 +21,7 @@ class ProgramOfThought(Method):
 
     name = "pot"
     view = "program"
+    executed = True
     wording = Wording(
         solve="Solve it by a program.",
         translate="Rewrite it as a program.",

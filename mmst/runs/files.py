@@ -58,10 +58,14 @@ def append_line(target: Path, value: dict[str, Any]) -> None:
         file.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
 
 
+ADDED_LATER = frozenset({"held_out.json", "README.md"})
+"""What a checkpoint gets once it was evaluated: no part of the checksum that its training committed."""
+
+
 def checksum(path: Path) -> str:
-    """blake2b-128 of a file, or of all files under a directory with their names, as hex."""
+    """blake2b-128 of a file, or of all files under a directory (but those `ADDED_LATER`) with their names, as hex."""
     digest = hashlib.blake2b(digest_size=16)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = sorted(p for p in path.rglob("*") if p.is_file() and p.name not in ADDED_LATER) if path.is_dir() else [path]
     for file in files:
         if path.is_dir():
             digest.update(str(file.relative_to(path)).encode() + b"\0")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmst.answers import read_answer
 from mmst.evaluation import Outcome, figures_of, paired
+from mmst.methods import cascade_order
+from mmst.methods.asking import HELD_OUT
 from mmst.methods.base import Method, Solution
 from mmst.problems.record import Problem
 from mmst.problems.splits import Known, slices
@@ -40,13 +43,17 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
         trained = round_.done("train")
         solver = job.solver_for(round_.checkpoint if trained else located(str(job.config.model.path)), commit)
         with commit.timed("evaluate"):
-            rows = answer_all(job, solver, [*dev, *test], round_.number, "evaluate")
+            samples = job.config.evaluation.samples
+            rows = answer_all(job, solver, [*dev, *test], round_.number, "evaluate", samples)
         path = round_.evaluation / "solutions.parquet"
         write_table(path, Solution, rows)
         known = Known.from_problems([*job.problems["train"], *job.problems["annotated"]])
-        on_dev = figures_of(outcomes_of(rows, dev), names)
-        trust = on_dev["accuracy"] or {}
-        on_test = figures_of(outcomes_of(rows, test, known), names, {name: trust.get(name, 0.0) for name in names})
+        order = cascade_order(job.methods, job.config.evaluation.cascade)
+        on_dev = figures_of(outcomes_of(rows, dev), names, order=order)
+        trust = {name: accuracy for name, accuracy in (on_dev["accuracy"] or {}).items() if name in names}
+        on_test = figures_of(outcomes_of(rows, test, known), names, trust, order)
+        if trained:
+            write_json(round_.checkpoint / HELD_OUT, {"problems": len(dev), "accuracy": trust})
         figures: dict[str, Any] = {"dev": on_dev, "test": on_test, "flat": _flat(before, on_dev, names)}
         if round_.number:
             last = json.loads((job.run.round(round_.number - 1).evaluation / "figures.json").read_text())
@@ -60,18 +67,21 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
         commit.figures = figures | {s: {k: v for k, v in figures[s].items() if k != "right"} for s in ("dev", "test")}
 
 
-def answer_all(job: Job, solver: Solver, problems: Sequence[Problem], number: int, purpose: str) -> list[Solution]:
-    """Every method's answer to every problem, in the order of the problems."""
-    pairs = [(problem, method) for problem in problems for method in job.methods]
-    with job.report.bar("evaluating", len(pairs), "solutions") as bar:
+def answer_all(
+    job: Job, solver: Solver, problems: Sequence[Problem], number: int, purpose: str, samples: int = 1
+) -> list[Solution]:
+    """Every method's answers to every problem, in the order of the problems: one greedy, further `samples` drawn."""
+    drawing = replace(solver, temperature=job.config.sampling.temperature, top_p=job.config.sampling.top_p)
+    wanted = [(problem, method, n) for problem in problems for method in job.methods for n in range(samples)]
+    with job.report.bar("evaluating", len(wanted), "solutions") as bar:
 
-        async def answer(problem: Problem, method: Method) -> Solution:
-            rows = await solver.solve(problem, method, 0, number, purpose)
+        async def answer(problem: Problem, method: Method, sample: int) -> Solution:
+            rows = await (drawing if sample else solver).solve(problem, method, sample, number, purpose)
             bar.advance(1, sum(row.tokens for row in rows))
             return rows[-1]
 
         async def all_of_them() -> list[Solution]:
-            return list(await asyncio.gather(*(answer(*pair) for pair in pairs)))
+            return list(await asyncio.gather(*(answer(*each) for each in wanted)))
 
         return job.services.wait(all_of_them())
 
@@ -87,9 +97,12 @@ def outcomes_of(rows: Sequence[Solution], problems: Sequence[Problem], known: Kn
         reference = read_answer(problem.answer) if problem.answer is not None else None
         if reference:
             answers = [with_gold_key(row, reference) for row in answers]
-        keys = {row.method: row.key if row.status == "ok" else None for row in answers}
+        keys: dict[str, list[str | None]] = {}
+        for row in sorted(answers, key=lambda row: row.sample):
+            keys.setdefault(row.method, []).append(row.key if row.status == "ok" else None)
         new = frozenset(slices(problem, known)) if known else frozenset[str]()
-        outcomes.append(Outcome(problem.id, keys, reference.key if reference else None, new))
+        greedy, further = ({m: k[0] for m, k in keys.items()}, {m: k[1:] for m, k in keys.items()})
+        outcomes.append(Outcome(problem.id, greedy, reference.key if reference else None, new, further))
     return outcomes
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmst.evaluation import Outcome, figures_of, mcnemar, paired, phi, vote, wilson
+from mmst.evaluation import Outcome, cascade, figures_of, mcnemar, paired, phi, vote, weighted, wilson
 
 METHODS = ["cot", "pot"]
 
@@ -63,11 +63,36 @@ def test_phi_is_the_correlation_of_successes(pairs: list[tuple[bool, bool]]) -> 
 
 
 def test_the_majority_decides_and_dev_accuracy_between_equals() -> None:
-    keys = {"cot": "7", "pot": "8", "eot": "7"}
-    assert vote(keys, {"pot": 1.0}) == "7"
-    assert vote({"cot": "7", "pot": "8"}, {"cot": 0.5, "pot": 0.9}) == "8"
-    assert vote({"cot": "7", "pot": None}, {"pot": 0.9}) == "7"
-    assert vote({"cot": None, "pot": None}, {}) is None
+    answers = {"cot": ["7"], "pot": ["8"], "eot": ["7"]}
+    assert vote(answers, {"pot": 1.0}).key == "7"
+    assert vote({"cot": ["7"], "pot": ["8"]}, {"cot": 0.5, "pot": 0.9}).key == "8"
+    assert vote({"cot": ["7"], "pot": ["8"]}, {}).key == "7"
+    assert vote({"cot": ["7"], "pot": [None]}, {"pot": 0.9}).key == "7"
+    assert vote({"cot": [None], "pot": [None]}, {}).key is None
+
+
+def test_a_vote_counts_every_sample_and_says_how_many_agree() -> None:
+    choice = vote({"cot": ["7", "7", None], "pot": ["8", "7"]}, {})
+    assert (choice.key, choice.support, choice.samples) == ("7", 3, 4)
+
+
+def test_a_weighted_vote_believes_the_method_that_is_right_more_often() -> None:
+    answers = {"cot": ["7"], "eot": ["7"], "pot": ["8"]}
+    assert weighted(answers, {"cot": 0.2, "eot": 0.2, "pot": 0.9}).key == "8"
+    assert weighted(answers, {"cot": 0.5, "eot": 0.5, "pot": 0.9}).key == "7"
+
+
+def test_a_cascade_falls_through_what_failed() -> None:
+    answers = {"cot": ["7"], "eot": ["9"], "pot": [None]}
+    assert cascade(answers, ["pot", "eot", "cot"]).key == "9"
+    assert cascade(answers, ["pot", "cot", "eot"]).key == "7"
+    assert cascade({"pot": [None]}, ["pot"]).key is None
+
+
+def test_every_way_to_combine_methods_is_reported() -> None:
+    outcome = Outcome("a", {"cot": "7", "pot": "8"}, "8", further={"cot": ("8",), "pot": ("8",)})
+    trusted = figures_of([outcome], METHODS, {"cot": 0.9, "pot": 0.1}, ["cot", "pot"])["ensembles"]["accuracy"]
+    assert trusted == {"vote": 1.0, "weighted": 1.0, "cascade": 0.0}
 
 
 def test_accuracies_votes_and_slices() -> None:
