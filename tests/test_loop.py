@@ -191,6 +191,23 @@ def test_the_checkpoint_is_one_that_plain_transformers_loads(run) -> None:
     assert json.loads((path / "mmst.json").read_text())["style"] == "tuned"
 
 
+def test_a_question_is_solved_by_every_method_with_its_support(run) -> None:
+    directory, _ = run
+    question = json.loads((directory.problems / "test.jsonl").read_text().splitlines()[0])["question"]
+    model = directory.round(1).checkpoint
+    line = ["solve", question, "--model", str(model), "--samples", "2", "--ensemble", "weighted", "--json"]
+    result = subprocess.run(
+        [sys.executable, "-c", "from mmst.cli import main; main()", *line, "--set", "sampling.max_tokens=64"],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert [(s["method"], s["sample"]) for s in found["solutions"]] == [("cot", 0), ("cot", 1), ("pot", 0), ("pot", 1)]
+    readable = [s["answer"] for s in found["solutions"] if s["status"] == "ok"]
+    assert found["samples"] == len(readable)
+    assert found["support"] == readable.count(found["answer"])
+
+
 def test_a_filter_that_keeps_nothing_says_why_and_stops(run, tmp_path) -> None:
     """The finished round 0 is forked; reference answers that nothing can equal leave nothing to keep."""
     from mmst.config.file import build_config

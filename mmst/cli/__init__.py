@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for command in (
     *(runs.run, inspect.status, runs.experiment),
-    *(rows.compare, rows.execute, rows.filter_, checkpoints.evaluate),
+    *(rows.compare, rows.execute, rows.filter_, checkpoints.evaluate, checkpoints.solve),
     doctor.doctor,
 ):
     app.command(command.__name__.rstrip("_"))(command)

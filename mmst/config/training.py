@@ -87,8 +87,15 @@ class RoundZeroConfig(Section):
     enabled: bool = True
     """Off starts from the base model as it is, and round 0 only evaluates it."""
     tasks: dict[str, TaskLimit] = {}
-    """Which tasks: a method's name trains on its view, `pot->cot` on pairs of views as translations. Different
-    tasks take different problems where a limit is given and there are enough. Empty: every configured method."""
+    """Which tasks: a method's name (or its view's) trains on that view, `pot->cot` on pairs of views as translations.
+    Different tasks take different problems where a limit is given and there are enough. Empty: all of `views`."""
+    views: list[str] = []
+    """Which views of the data are trained on (MinT), in round 0 and beside the pool after: `cot`, `program`,
+    `system`, `equation`, `prefix`, `socratic`, or the names of their methods. A problem without one is passed over.
+    Empty: the view of every configured method."""
+    noise: Share = 0.0
+    """Share of the views that get a mistake on purpose (a wrong number or operator, a missing step): an experiment's
+    question, nothing for real use."""
     schedule: ScheduleConfig | None = None
     """Own schedule; none uses `training.schedule`."""
     mixture: dict[str, Annotated[float, Field(ge=0)]] | None = None

@@ -30,6 +30,13 @@ def methods_named(names: list[str]) -> list[Method]:
     return [METHODS[name] for name in names]
 
 
+def method_and_view(name: str) -> tuple[Method, str] | None:
+    """The method of this name with its view, or the method that a view of this name shows; none where there is none."""
+    if name in METHODS:
+        return METHODS[name], METHODS[name].view
+    return next(((m, name) for m in METHODS.values() if name == m.view or name in m.other_views), None)
+
+
 def cascade_order(methods: Sequence[Method], named: Sequence[str] = ()) -> list[str]:
     """The names of methods in the order of a cascade: as named, else those that are executed before the others."""
     return list(named) or [m.name for m in sorted(methods, key=lambda method: not method.executed)]

@@ -141,6 +141,8 @@ class Method(ABC):
     name: ClassVar[str]
     view: ClassVar[str]
     """The annotation style of `Problem.views` that shows this method."""
+    other_views: ClassVar[tuple[str, ...]] = ()
+    """Further annotation styles that `from_view` makes this method's solution of."""
     executed: ClassVar[bool] = False
     """Whether its answer is computed from the text, so that a failure shows."""
     wording: ClassVar[Wording]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mmst.config import TaskLimit
 from mmst.errors import InputError
-from mmst.methods import METHODS
+from mmst.methods import METHODS, method_and_view
 from mmst.methods.asking import Asking
 from mmst.methods.base import Example, Method, Solution
+from mmst.problems.noise import corrupted
 from mmst.problems.record import Problem
 
 
@@ -28,34 +30,46 @@ class TrainingRow:
 
 
 def view_rows(
-    problems: list[Problem], tasks: Mapping[str, TaskLimit], asking: Asking, seed: int, show_question: bool
+    problems: list[Problem],
+    tasks: Mapping[str, TaskLimit],
+    asking: Asking,
+    seed: int,
+    show_question: bool,
+    noise: float = 0.0,
 ) -> Iterator[TrainingRow]:
-    """Rows from the views that came with the data: solutions (`pot`) and translations between views (`pot->cot`).
+    """Rows from the views that came with the data: solutions (`pot`, or `program` by the view's name) and translations
+    between views (`pot->cot`).
 
-    Tasks with a limit take different problems as long as there are enough. Raises InputError for a task whose
-    views no problem has.
+    Tasks with a limit take different problems as long as there are enough; a problem without the view is passed over.
+    `noise` is the share of views that get a mistake, drawn for each problem and view. Raises InputError for a task
+    whose views no problem has.
     """
     order = list(problems)
     random.Random(f"{seed}:views").shuffle(order)
     used: set[str] = set()
     for task, settings in tasks.items():
-        methods = _methods_of(task)
-        able = [p for p in order if all(m.view in p.views for m in methods)]
+        shown = _shown_by(task)
+        able = [p for p in order if all(view in p.views for _, view in shown)]
         if settings.limit is not None:
             fresh_first = sorted(able, key=lambda p: p.id in used)
             able = fresh_first[: settings.limit]
             used |= {p.id for p in able}
         if not able and settings.limit != 0:
-            views = " and ".join(f"`{m.view}`" for m in methods)
-            raise InputError(f"round0.tasks.{task}: no problem has the view {views}")
+            views = " and ".join(f"`{view}`" for _, view in shown)
+            raise InputError(f"round0.tasks or views: {task}: no problem has the view {views}")
         for problem in able:
-            texts = [m.from_view(problem.views[m.view], problem.answer) for m in methods]
-            if len(methods) == 1:
-                example = asking.example(methods[0], problem.question, texts[0])
+            texts = [m.from_view(_annotated(problem, view, seed, noise), problem.answer) for m, view in shown]
+            if len(shown) == 1:
+                example = asking.example(shown[0][0], problem.question, texts[0])
             else:
                 question = problem.question if show_question else None
-                example = asking.pair(methods[0], texts[0], methods[1], texts[1], question)
+                example = asking.pair(shown[0][0], texts[0], shown[1][0], texts[1], question)
             yield _row(example, "view", problem.id, None)
+
+
+def _annotated(problem: Problem, view: str, seed: int, noise: float) -> Any:
+    rng = random.Random(f"{seed}:noise:{problem.id}:{view}")
+    return corrupted(problem.views[view], rng) if rng.random() < noise else problem.views[view]
 
 
 def pool_rows(
@@ -90,8 +104,11 @@ def _row(example: Example, source: str, problem_id: str, solution_id: str | None
     return TrainingRow(example.prompt, example.completion, example.task, source, problem_id, solution_id)
 
 
-def _methods_of(task: str) -> list[Method]:
-    names = task.split("->")
-    if len(names) > 2 or any(name not in METHODS for name in names):
-        raise InputError(f"round0.tasks: `{task}` is no method and no pair such as `pot->cot`")
-    return [METHODS[name] for name in names]
+def _shown_by(task: str) -> list[tuple[Method, str]]:
+    """The methods that a task trains, each with the view that shows it."""
+    found = [method_and_view(name) for name in task.split("->")]
+    if len(found) > 2 or None in found:
+        raise InputError(
+            f"round0.tasks or views: `{task}` is no method, no view of one, and no pair such as `pot->cot`"
+        )
+    return [pair for pair in found if pair is not None]

@@ -86,8 +86,10 @@ def _trained_asking(job: Job, start: str | Path | None) -> Asking:
 def _rows(job: Job, round_: RoundDirectory, asking: Asking) -> Iterator[TrainingRow]:
     config, show = job.config, job.config.translate.include_question
     if config.round0.enabled:
-        tasks = config.round0.tasks or {method.name: TaskLimit() for method in job.methods}
-        yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show)
+        zero = config.round0
+        views = zero.views or [method.name for method in job.methods]
+        tasks = zero.tasks or {view: TaskLimit() for view in views}
+        yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show, zero.noise)
     questions = {problem.id: problem.question for problem in job.problems["train"]}
     for number in range(1, round_.number + 1 if config.rounds.generate else 1):
         earlier = job.run.round(number)

@@ -62,6 +62,28 @@ def test_a_task_that_is_none_is_refused(task: str) -> None:
         views({task: TaskLimit()})
 
 
+def test_a_view_names_the_method_that_it_shows() -> None:
+    by_view, by_method = views({"program": TaskLimit()}), views({"pot": TaskLimit()})
+    assert by_view == by_method
+    assert by_view[0].task == "pot"
+
+
+def test_a_problem_without_the_view_is_passed_over() -> None:
+    mixed = [*PROBLEMS, Problem(id="bare", question="?")]
+    assert len(list(view_rows(mixed, {"cot": TaskLimit()}, Asking(), 0, show_question=False))) == len(PROBLEMS)
+
+
+def test_noise_is_the_share_of_views_with_a_mistake() -> None:
+    many = [PROBLEMS[0].model_copy(update={"id": f"q{n}"}) for n in range(1000)]
+
+    def wrong(noise: float) -> int:
+        rows = view_rows(many, {"cot": TaskLimit()}, Asking(), 0, show_question=False, noise=noise)
+        return sum(row.completion != "0 + 1 = 1\nThe answer is 1." for row in rows)
+
+    assert wrong(0.0) == 0
+    assert 350 < wrong(0.4) < 450
+
+
 def test_a_view_that_no_problem_has_is_named() -> None:
     bare = [Problem(id="a", question="?")]
     with pytest.raises(InputError, match="`program`"):
