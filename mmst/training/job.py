@@ -171,6 +171,9 @@ def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
             storage_path=str(Path(task.storage) / "ray"),
             failure_config=FailureConfig(max_failures=FAILURES, controller_failure_limit=0),
             logging_config=LoggingConfig(log_level="ERROR"),
+            # Threads that wait asleep: spinning ones take the core from the thread that they wait for as soon as
+            # anything else runs on the machine. OpenMP reads this when it is loaded, so it is set from outside.
+            worker_runtime_env={"env_vars": {"OMP_WAIT_POLICY": "PASSIVE"}},
         ),
     )
     try:
