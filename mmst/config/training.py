@@ -66,6 +66,9 @@ class TrainingConfig(Section):
     mixture: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Share of the examples of each task (`cot`, `pot`, `pot->cot`, ...) relative to the others; a task that
     is not named has weight 1. Empty: every row once per epoch."""
+    pool_limit: Count | None = None
+    """At most so many kept solutions (native and translated) of all rounds, drawn with the seed; none takes all.
+    For comparing runs at the same amount of data."""
     lora: LoraConfig | None = None
     """Train adapters instead of all weights; none trains all."""
     gradient_checkpointing: bool = False

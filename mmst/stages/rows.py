@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,13 +79,20 @@ def pool_rows(
     asking: Asking,
     pairs: bool,
     show_question: bool,
+    chosen: Collection[str] | None = None,
 ) -> Iterator[TrainingRow]:
-    """Rows from kept solutions and kept translations; with `pairs` the latter also as translations."""
+    """Rows from kept solutions and kept translations; with `pairs` the latter also as translations.
+
+    `chosen` are the ids of the solutions that become rows, none means all.
+    """
     originals = {}
     for solution in natives:
         originals[solution.solution_id] = solution
-        yield _solved(solution, "native", questions, asking)
+        if chosen is None or solution.solution_id in chosen:
+            yield _solved(solution, "native", questions, asking)
     for solution in translations:
+        if chosen is not None and solution.solution_id not in chosen:
+            continue
         yield _solved(solution, "translated", questions, asking)
         if pairs:
             origin = originals[str(solution.origin_id)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmst.config import TaskLimit
@@ -91,10 +92,21 @@ def _rows(job: Job, round_: RoundDirectory, asking: Asking) -> Iterator[Training
         tasks = zero.tasks or {view: TaskLimit() for view in views}
         yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show, zero.noise)
     questions = {problem.id: problem.question for problem in job.problems["train"]}
-    for number in range(1, round_.number + 1 if config.rounds.generate else 1):
-        earlier = job.run.round(number)
+    rounds = [job.run.round(number) for number in range(1, round_.number + 1 if config.rounds.generate else 1)]
+    chosen = _drawn(rounds, config.training.pool_limit, config.seed)
+    for earlier in rounds:
         natives, translations = read_kept(earlier, "filter"), read_kept(earlier, "translate")
-        yield from pool_rows(natives, translations, questions, asking, config.translate.train_pairs, show)
+        yield from pool_rows(natives, translations, questions, asking, config.translate.train_pairs, show, chosen)
+
+
+def _drawn(rounds: Sequence[RoundDirectory], limit: int | None, seed: int) -> set[str] | None:
+    """The ids of the kept solutions that are trained on where the pool is limited; none for all."""
+    if limit is None:
+        return None
+    kept = [
+        row.solution_id for round_ in rounds for stage in ("filter", "translate") for row in read_kept(round_, stage)
+    ]
+    return set(random.Random(f"{seed}:pool").sample(kept, min(limit, len(kept))))
 
 
 def _from_scratch(job: Job, round_: RoundDirectory) -> Path:

@@ -98,3 +98,15 @@ def test_kept_solutions_train_their_method_and_translations_both_ways_of_reading
     assert [(row.task, row.source) for row in rows] == [("pot", "native"), ("cot", "translated"), ("pot->cot", "pair")]
     assert rows[2].prompt.startswith("a = 3 + 1 # 4")
     assert [row.solution_id for row in rows] == ["s3", "s3>cot", "s3>cot"]
+
+
+def test_a_limited_pool_trains_on_the_chosen_solutions_only() -> None:
+    native = solution(3, "pot", "a = 3 + 1\nprint(a)")
+    translated = solution(3, "cot", "3 + 1 = 4. The answer is 4.", origin=native.solution_id)
+    questions = {p.id: p.question for p in PROBLEMS}
+
+    def sources(chosen: set[str]) -> list[str]:
+        return [row.source for row in pool_rows([native], [translated], questions, Asking(), True, False, chosen)]
+
+    assert sources({native.solution_id}) == ["native"]
+    assert sources({translated.solution_id}) == ["translated", "pair"]
