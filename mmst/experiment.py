@@ -41,16 +41,22 @@ class Experiment(BaseModel):
     """The arm that the others are compared with, seed by seed."""
     set: dict[str, Any] = {}
     """Settings of all arms, by dotted key."""
+    scaled: list[str] = []
+    """Settings, by dotted key, that `--scale` multiplies, for real hardware."""
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
     """Settings of each arm, by dotted key. Those that round 0 depends on must not differ."""
 
 
-def run_experiment(file: Path, out: Path, report: Reporter) -> None:
+def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) -> None:
     """Run what is not done yet, then write `results.jsonl`, `table.md` and `plot.png` into `out`.
 
-    Raises InputError for a bad file, an unknown control, and arms that don't share round 0.
+    `scale` multiplies the settings that the file names as `scaled`. Raises InputError for a bad file, an unknown control, and arms that don't share round 0.
     """
     experiment = read_experiment(file)
+    if scale != 1.0:
+        experiment = experiment.model_copy(
+            update={"set": {**experiment.set, **scaled_settings(experiment, file, scale)}}
+        )
     for name in experiment.arms:
         for seed in experiment.seeds:
             root = out / f"seed-{seed}" / name
@@ -100,6 +106,20 @@ def arm_config(experiment: Experiment, file: Path, arm: str, seed: int) -> Confi
     values = {**experiment.set, **experiment.arms[arm], **seeds}
     settings = [f"{key}={json.dumps(value)}" for key, value in values.items()]
     return build_config(with_settings(tree, settings), f"{file}, arm {arm}")
+
+
+def scaled_settings(experiment: Experiment, file: Path, scale: float) -> dict[str, int]:
+    """The settings under `scaled`, multiplied; raises InputError for one that is no number."""
+    tree = arm_config(experiment, file, experiment.control, experiment.seeds[0]).model_dump()
+    result = {}
+    for key in experiment.scaled:
+        value: Any = tree
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(value, int):
+            raise InputError(f"{file}: `scaled`: {key} is {value!r}, no whole number to multiply")
+        result[key] = max(1, round(value * scale))
+    return result
 
 
 def _only_round_zero(experiment: Experiment, file: Path, seed: int) -> Config:
@@ -160,8 +180,12 @@ def interval(values: Sequence[float]) -> tuple[float, float | None]:
 
 
 def summarise(results: Sequence[Mapping[str, Any]], control: str) -> list[dict[str, Any]]:
-    """Per arm and method: mean accuracy, its interval, and the paired difference to the control."""
+    """Per arm and method: mean accuracy, its interval, and the paired difference to the control; `before` is the
+    round 0 that the arms share."""
     by: dict[tuple[str, str], dict[int, float]] = {}
+    for row in results:
+        if row["arm"] == control and row["rounds"]:
+            by.setdefault(("before", row["method"]), {})[row["seed"]] = row["before"]
     for row in results:
         by.setdefault((row["arm"], row["method"]), {})[row["seed"]] = row["accuracy"]
     table = []

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from mmst.errors import InputError
-from mmst.experiment import arm_config, interval, markdown, plot, read_experiment, summarise
+from mmst.experiment import arm_config, interval, markdown, plot, read_experiment, scaled_settings, summarise
 
 BASE = {"problems": {"synthetic": {}}, "round0": {"schedule": {"steps": 9}, "mixture": {"cot": 1}}}
 
@@ -25,7 +25,7 @@ def written(directory: Path, **more) -> Path:
 
 
 def row(arm: str, seed: int, accuracy: float) -> dict:
-    return {"arm": arm, "seed": seed, "method": "cot", "accuracy": accuracy}
+    return {"arm": arm, "seed": seed, "method": "cot", "before": 0.1, "accuracy": accuracy, "rounds": 1}
 
 
 ROWS = [row("plain", 0, 0.2), row("plain", 1, 0.4), row("plain", 2, 0.3)]
@@ -45,6 +45,21 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert one["difference"] == pytest.approx(0.3)
     assert one["difference_half_width"] == pytest.approx(0.0, abs=1e-12)
     assert "| one | cot | 3 | 60.0 ± 24.8 | +30.0 ± 0.0 |" in markdown(table)
+
+
+def test_the_shared_round_0_stands_in_the_table() -> None:
+    (before,) = (line for line in summarise(ROWS, "plain") if line["arm"] == "before")
+    assert before["mean"] == pytest.approx(0.1)
+    assert before["difference"] == pytest.approx(-0.2)
+
+
+def test_scaling_multiplies_what_the_file_names(tmp_path) -> None:
+    file = written(tmp_path, scaled=["problems.synthetic.train", "round0.schedule.steps"])
+    expected = {"problems.synthetic.train": 12000, "round0.schedule.steps": 18}
+    assert scaled_settings(read_experiment(file), file, 2.0) == expected
+    file = written(tmp_path, scaled=["model.path"])
+    with pytest.raises(InputError, match=r"model\.path"):
+        scaled_settings(read_experiment(file), file, 2.0)
 
 
 def test_one_seed_has_no_interval() -> None:

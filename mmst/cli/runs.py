@@ -51,6 +51,9 @@ def run(
 def experiment(
     file: Annotated[Path, typer.Argument(help="YAML file with a base configuration, arms and seeds.")],
     out_dir: Annotated[Path | None, typer.Option(help="Where runs and results go; default runs/<file name>.")] = None,
+    scale: Annotated[
+        float, typer.Option(help="Multiply what the file names as scaled, for real hardware.", min=0.01)
+    ] = 1.0,
 ) -> None:
     """Arms × seeds over one configuration: a table with intervals, paired differences and a plot.
 
@@ -59,4 +62,5 @@ def experiment(
     from mmst.experiment import run_experiment
     from mmst.progress import Reporter
 
-    run_experiment(file, out_dir or Path("runs") / file.stem, Reporter())
+    name = file.stem if scale == 1.0 else f"{file.stem}-x{scale:g}"
+    run_experiment(file, out_dir or Path("runs") / name, Reporter(), scale)
