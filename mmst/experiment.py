@@ -50,7 +50,8 @@ class Experiment(BaseModel):
 def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) -> None:
     """Run what is not done yet, then write `results.jsonl`, `table.md` and `plot.png` into `out`.
 
-    `scale` multiplies the settings that the file names as `scaled`. Raises InputError for a bad file, an unknown control, and arms that don't share round 0.
+    `scale` multiplies the settings that the file names as `scaled`. Raises InputError for a bad file, an unknown
+    control, and arms that don't share round 0.
     """
     experiment = read_experiment(file)
     if scale != 1.0:
