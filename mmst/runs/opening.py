@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from mmst.config import Config
 from mmst.config.file import differences, dump_config
@@ -42,8 +43,7 @@ def check_resumable(root: Path, config: Config) -> bool:
         if root.exists() and not root.is_dir():
             raise InputError(f"{root}: is a file; take another --run-dir")
         return False
-    old = yaml.safe_load(file.read_text())
-    changed = differences(old, config.model_dump(mode="json"))
+    changed = differences(_with_defaults(yaml.safe_load(file.read_text())), config.model_dump(mode="json"))
     forbidden = {key: pair for key, pair in changed.items() if not key.startswith(MAY_CHANGE)}
     if forbidden:
         listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in forbidden.items())
@@ -52,6 +52,14 @@ def check_resumable(root: Path, config: Config) -> bool:
             "Take another --run-dir for a new run, go back to the old settings, or remove the directory."
         )
     return True
+
+
+def _with_defaults(tree: dict[str, Any]) -> dict[str, Any]:
+    """What a run was asked, with the fields that are newer than it: they did then what their defaults do now."""
+    try:
+        return Config.model_validate(tree).model_dump(mode="json")
+    except ValidationError:
+        return tree
 
 
 @contextlib.contextmanager

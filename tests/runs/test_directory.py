@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+import yaml
 
 from mmst.config.file import build_config
 from mmst.errors import InputError
@@ -94,6 +95,17 @@ def test_the_same_configuration_goes_on_and_another_is_refused(tmp_path) -> None
     assert check_resumable(root, config(rounds={"max": 9}))
     with pytest.raises(InputError, match=r"seed: 0 -> 1"):
         check_resumable(root, config(seed=1))
+
+
+def test_a_run_that_is_older_than_a_setting_goes_on_with_its_default(tmp_path) -> None:
+    config = build_config({"problems": {"synthetic": {}}})
+    with opened(tmp_path / "run", config):
+        pass
+    file = tmp_path / "run" / "config.yaml"
+    tree = yaml.safe_load(file.read_text())
+    del tree["evaluation"]["samples"]
+    file.write_text(yaml.safe_dump(tree))
+    assert check_resumable(tmp_path / "run", config)
 
 
 def test_a_directory_that_holds_something_else_is_refused(tmp_path) -> None:
