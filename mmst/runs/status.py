@@ -16,17 +16,51 @@ from mmst.runs.files import write_text
 
 
 def run_at(path: Path) -> RunDirectory:
-    """The run in a directory. Raises InputError where there is none."""
+    """The run in a directory. Raises InputError where there is none, or one that this version cannot read."""
+    if not path.is_dir():
+        raise InputError(f"{path}: is no run directory (it {'is a file' if path.exists() else 'does not exist'})")
     if not (path / "config.yaml").exists():
-        raise InputError(f"{path}: is no run directory (it has no config.yaml)")
-    return RunDirectory(path)
+        if runs := runs_under(path):
+            raise InputError(f"{path}: is no run directory, but holds some: {', '.join(str(r) for r in runs[:5])}")
+        empty = not any(path.iterdir())
+        raise InputError(f"{path}: is no run directory (it {'is empty' if empty else 'has no config.yaml'})")
+    run = RunDirectory(path)
+    config_of(run)
+    return run
+
+
+def runs_under(root: Path, depth: int = 4) -> list[Path]:
+    """The run directories in a directory, those of experiments included, by name."""
+    if (root / "config.yaml").exists() and ((root / "run.json").exists() or (root / "problems").is_dir()):
+        return [root]
+    if not depth or not root.is_dir():
+        return []
+    inside = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [run for path in inside for run in runs_under(path, depth - 1)]
+
+
+def config_of(run: RunDirectory) -> dict[str, Any]:
+    """What a run was asked, as it was written then. Raises InputError for what lacks what every run has."""
+    path = run.root / "config.yaml"
+    try:
+        tree = yaml.safe_load(path.read_text())
+        int(tree["rounds"]["max"]), int(tree["rounds"]["patience"]), str(tree["name"])
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())})") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is half-written or of another version of mmst ({error!r})") from error
+    return dict(tree)
 
 
 def status_of(run: RunDirectory) -> dict[str, Any]:
-    """What `mmst status --json` prints."""
-    config = yaml.safe_load((run.root / "config.yaml").read_text())
-    rounds = [round_status(round_) for round_ in run.rounds() if any(round_.done(stage) for stage in STAGES)]
-    return {"run": config["name"], "path": str(run.root), "state": _state(run, rounds, config), "rounds": rounds}
+    """What `mmst status --json` prints. Raises InputError for manifests of another version."""
+    config = config_of(run)
+    try:
+        rounds = [round_status(round_) for round_ in run.rounds() if any(round_.done(stage) for stage in STAGES)]
+        state = _state(run, rounds, config)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"{run.root}: its manifests are of another version of mmst ({error!r})") from error
+    return {"run": config["name"], "path": str(run.root), "state": state, "rounds": rounds}
 
 
 def round_status(round_: RoundDirectory) -> dict[str, Any]:
@@ -115,10 +149,12 @@ def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, An
     if stop_reason(run, config["rounds"]["max"], config["rounds"]["patience"]):
         return "finished"
     try:
-        with (run.root / "lock").open("a") as file:
+        with (run.root / "lock").open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return "running"
+    except FileNotFoundError:
+        return "interrupted"
     except OSError:
         return "unknown"
     last = run.round(rounds[-1]["round"]).figures("filter") if rounds else {}

@@ -1,0 +1,69 @@
+"""Commands about configurations: init, config schema, config explain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mmst.errors import InputError
+
+app = typer.Typer(help="What a configuration may say.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="The new YAML file.")],
+    kind: Annotated[
+        Literal["tiny", "data", "gpu", "cluster"],
+        typer.Option(help="A demonstration on a laptop, your own problems, one GPU, or a Ray cluster."),
+    ] = "data",
+) -> None:
+    """Write a commented configuration to start from.
+
+    Example: mmst init --kind data mine.yaml
+    """
+    text = (Path(__file__).parents[1] / "config" / "starters" / f"{kind}.yaml").read_text()
+    try:
+        with file.open("x") as new:
+            new.write(text)
+    except FileExistsError as error:
+        raise InputError(f"{file}: is already there; take another name or remove it") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror})") from error
+    typer.echo(f"{file}: edit it, then: mmst run {file} --dry-run")
+
+
+@app.command("schema")
+def schema_() -> None:
+    """Print the JSON Schema of a configuration, by which editors complete and check it.
+
+    Example: mmst config schema > mmst.schema.json
+    and as the first line of a configuration: # yaml-language-server: $schema=mmst.schema.json
+    """
+    from mmst.config.explain import schema
+
+    typer.echo(json.dumps(schema(), indent=1, ensure_ascii=False))
+
+
+@app.command("explain")
+def explain_(
+    field: Annotated[str, typer.Argument(help="Dotted name, such as filter.label; without it the sections.")] = "",
+) -> None:
+    """Tell what a field means, what may stand there, and what does if it is left out.
+
+    Example: mmst config explain filter.agreement.share
+    """
+    from mmst.config.explain import explain, schema
+
+    tree = schema()
+    found = explain(field, tree)
+    head = f"{found.path}: {found.valid}" if found.path else found.text
+    typer.echo(head + (f" (default {found.default})" if found.default is not None else ""))
+    if found.path:
+        typer.echo(f"  {found.text}")
+    for path in found.inside:
+        inner = explain(path, tree)
+        default = "" if inner.default is None else f" (default {inner.default})"
+        typer.echo(f"  {path}: {inner.valid}{default}\n    {inner.text}")
