@@ -38,11 +38,6 @@ def test_a_starter_configuration_is_commented_and_loads(mmst, tmp_path, kind) ->
     load_config(file)
 
 
-def test_the_tiny_starter_is_the_tiny_configuration(mmst, tmp_path) -> None:
-    mmst("init", "--kind", "tiny", tmp_path / "new.yaml")
-    assert load_config(tmp_path / "new.yaml") == load_config(CONFIGS / "tiny.yaml")
-
-
 def test_init_overwrites_nothing(mmst, tmp_path) -> None:
     (tmp_path / "new.yaml").write_text("mine")
     result = mmst("init", tmp_path / "new.yaml")
