@@ -46,6 +46,22 @@ def fraction_key(value: Fraction) -> str:
     return scientific_key(value)
 
 
+def number_text(value: Fraction) -> str:
+    """`26`, `0.5`, `5/3`: a decimal where there is a finite one."""
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    if rest > 1 or places > 30:
+        return str(value)
+    if not places:
+        return str(value.numerator)
+    digits = f"{abs(value.numerator) * 10**places // value.denominator:0{places + 1}d}"
+    return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
+
+
 def scientific_key(value: Fraction) -> str:
     """A value outside every printable range, as 12 digits and a power of ten."""
     sign, value = ("-" if value < 0 else ""), abs(value)

@@ -61,6 +61,11 @@ _COMPOUND = re.compile(rf"{_PART}(?:,?\s*(?:and\s+)?{_PART}){{1,2}}")
 _MARKS = {"'": "ft", '"': "in"}
 
 
+def is_unit(word: str) -> bool:
+    """Whether a word names a unit of a known dimension."""
+    return word in _UNITS or word.lower() in _UNITS
+
+
 def quantity(value: Fraction, unit: str) -> str:
     """`unit:time:7200` for 2 hours; empty for a unit of no known dimension."""
     known = _UNITS.get(unit) or _UNITS.get(unit.lower())

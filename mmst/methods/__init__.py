@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from mmst.errors import InputError
 from mmst.methods.base import Method
 from mmst.methods.cot import ChainOfThought
+from mmst.methods.eot import EquationOfThought
 from mmst.methods.pot import ProgramOfThought
+from mmst.methods.prefix import PrefixTree
 
 METHODS: dict[str, Method] = {}
 
@@ -16,7 +18,7 @@ def register(method: Method) -> Method:
     return method
 
 
-for _method in (ChainOfThought(), ProgramOfThought()):
+for _method in (ChainOfThought(), ProgramOfThought(), EquationOfThought(), PrefixTree()):
     register(_method)
 
 

@@ -45,7 +45,8 @@ class Verdict:
     """What judging gave: `ok` with an answer, or why there is none. Never an exception turned into "wrong".
 
     Statuses: ok, no_answer, truncated, syntax_error, runtime_error, timeout, memory, output_limit, forbidden,
-    crashed. `answer` is as it was written or computed, `key` its canonical form: equal answers have equal keys.
+    crashed; of equations also underdetermined, contradictory, several_solutions, not_numeric, unsolved.
+    `answer` is as it was written or computed, `key` its canonical form: equal answers have equal keys.
     """
 
     status: str

@@ -14,6 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
+from mmst.answers.numerals import number_text
+
 MAX_LENGTH = 2000
 """Longer texts are no equations of word problems, in characters."""
 MAX_DEPTH = 40
@@ -24,6 +26,8 @@ MAX_OPERATIONS = 100
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/()%]))"
 )
+_PREFIX_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)%?")
+_PREFIX_TOKEN = re.compile(rf"{_PREFIX_NUMBER.pattern}|[-+*/(),]|[^\s(),]+")
 _SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "[": "(", "]": ")", "$": " "})
 _TIMES = re.compile(r"(?<=[\d)\s])[xX](?=\s*[\d.(])")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
@@ -55,15 +59,6 @@ def operate(operator: str, left: Node, right: Node) -> Node:
         raise NotReadable("too many operations")
     value = a + b if operator == "+" else a - b if operator == "-" else a * b if operator == "*" else a / b
     return Node(value, size, operator, left, right)
-
-
-def number_text(value: Fraction) -> str:
-    """A decimal number without what it doesn't need: `26` for 26.0, `0.5` for .5."""
-    if value.denominator == 1:
-        return str(value.numerator)
-    places = next(places for places in range(1, 400) if not (value * 10**places).denominator - 1)
-    digits = f"{abs(value.numerator) * 10**places // value.denominator:0{places + 1}d}"
-    return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
 class _Reader:
@@ -162,15 +157,25 @@ def read_equation(text: str) -> Node:
     return node
 
 
-def _read_prefix(text: str) -> Node:
+def read_prefix(text: str) -> Node:
+    """The tree of operators and numbers in preorder (`* - 8 3 2`).
+
+    Brackets and commas between them are left out, since the order says it all. Raises NotReadable for anything that
+    is no tree of numbers and `+ - * /`.
+    """
+    if len(text) > MAX_LENGTH:
+        raise NotReadable("too long")
     stack: list[Node] = []
-    for token in reversed(text.split()):
+    for token in reversed(_PREFIX_TOKEN.findall(text.translate(_SIGNS))):
+        if token in "(),":
+            continue
         if token in _PRECEDENCE:
             if len(stack) < 2:
                 raise NotReadable("an operator lacks an operand")
             stack.append(operate(token, stack.pop(), stack.pop()))
-        elif re.fullmatch(r"-?(?:\d+(?:\.\d*)?|\.\d+)", token):
-            stack.append(Node(Fraction(token)))
+        elif _PREFIX_NUMBER.fullmatch(token):
+            value = Fraction(token.replace(",", "").removesuffix("%"))
+            stack.append(Node(value / 100 if token.endswith("%") else value))
         else:
             raise NotReadable(f"unexpected `{token}`")
     if len(stack) != 1:
@@ -185,10 +190,11 @@ def _infix(node: Node, outermost: bool = True) -> str:
     return inner if outermost else f"( {inner} )"
 
 
-def _prefix(node: Node) -> str:
+def prefix_of(node: Node) -> str:
+    """The tree in preorder, its numbers in their shortest form."""
     if node.left is None or node.right is None:
         return number_text(node.value)
-    return f"{node.operator} {_prefix(node.left)} {_prefix(node.right)}"
+    return f"{node.operator} {prefix_of(node.left)} {prefix_of(node.right)}"
 
 
 def _assignments(node: Node) -> tuple[list[str], str]:
@@ -213,14 +219,14 @@ def _assignments(node: Node) -> tuple[list[str], str]:
     return lines, visit(node)
 
 
-def _calculations(node: Node) -> list[str]:
+def calculations_of(node: Node) -> list[str]:
     """Each operation with its result (`3 + 4 = 7`), in the order of the calculation.
 
     Raises NotReadable for a result without a finite decimal form.
     """
     if node.left is None or node.right is None:
         return []
-    before = [*_calculations(node.left), *_calculations(node.right)]
+    before = [*calculations_of(node.left), *calculations_of(node.right)]
     if pow(10, node.value.denominator.bit_length(), node.value.denominator):
         raise NotReadable(f"{node.value} has no finite decimal form")
     terms = f"{number_text(node.left.value)} {node.operator} {number_text(node.right.value)}"
@@ -236,10 +242,10 @@ def views_of(node: Node) -> dict[str, str]:
     views = {
         "program": "\n".join([*lines, f"print({last})"]),
         "system": "\n".join([*lines, f"ans = {last}"]),
-        "prefix": _prefix(node),
+        "prefix": prefix_of(node),
     }
     with contextlib.suppress(NotReadable):
-        calculations = dict.fromkeys(_calculations(node))
+        calculations = dict.fromkeys(calculations_of(node))
         views["cot"] = "\n".join([*calculations, f"The answer is {number_text(node.value)}."])
     return views
 
@@ -264,4 +270,4 @@ def expression_from_prefix(prefix: str) -> str:
     >>> expression_from_prefix("* - 8 3 2")
     '( 8 - 3 ) * 2'
     """
-    return _infix(_read_prefix(prefix))
+    return _infix(read_prefix(prefix))

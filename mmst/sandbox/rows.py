@@ -1,4 +1,4 @@
-"""`mmst execute`: rows with a program in, the same rows with what it did out."""
+"""`mmst execute`: rows with a program or equations in, the same rows with what came of them out."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mmst.equations import Outcome, attempt, outcome_of
 from mmst.errors import InputError
+from mmst.sandbox.execution import Execution
 from mmst.sandbox.sandbox import Sandbox
 
-METHODS = ("pot",)
+METHODS = ("pot", "eot")
+_SOLVED = Execution("ok", None, None, "", "", 0.0, 0.0, "fast")  # in the place of equations that need no sandbox
 
 
 def execute_rows(
@@ -23,28 +26,33 @@ def execute_rows(
     """Yield each row with `status`, `answer`, `stdout`, `stderr` and `seconds` (wall time) added, in their order.
 
     Rows are read and given as programs are judged, not all at once. `method` holds for all rows; without it each
-    row says its own in `method_field`. Raises InputError naming the row, by its `id` or else its number from 1, for
-    a missing text and a method that cannot be executed.
+    row says its own in `method_field`. Equations are solved here where that is quick, else by SymPy in the sandbox;
+    their statuses are those of `mmst.equations.STATUSES` and of the sandbox. Raises InputError naming the row, by
+    its `id` or else its number from 1, for a missing text and a method that cannot be executed.
     """
-    given: deque[dict[str, Any]] = deque()
+    given: deque[tuple[dict[str, Any], str, Outcome | None]] = deque()
 
-    def texts() -> Iterator[str]:
+    def programs() -> Iterator[str | Execution]:
         for number, row in enumerate(rows, 1):
-            text = _text(row, f"row {row.get('id', number)}", method_field, method, text_field)
-            given.append(row)
-            yield text
+            asked, text = _asked(row, f"row {row.get('id', number)}", method_field, method, text_field)
+            work = attempt(text) if asked == "eot" else text
+            given.append((row, asked, work if isinstance(work, Outcome) else None))
+            yield _SOLVED if isinstance(work, Outcome) else work
 
-    for execution in sandbox.execute_many(texts()):
-        yield given.popleft() | {
-            "status": execution.status,
-            "answer": execution.answer,
-            "stdout": execution.stdout,
+    for execution in sandbox.execute_many(programs()):
+        row, asked, outcome = given.popleft()
+        if asked == "eot":
+            outcome = outcome or outcome_of(execution)
+        yield row | {
+            "status": outcome.status if outcome else execution.status,
+            "answer": outcome.answer if outcome else execution.answer,
+            "stdout": "" if outcome else execution.stdout,
             "stderr": execution.stderr,
             "seconds": round(execution.wall_seconds, 6),
         }
 
 
-def _text(row: dict[str, Any], name: str, method_field: str, method: str | None, text_field: str) -> str:
+def _asked(row: dict[str, Any], name: str, method_field: str, method: str | None, text_field: str) -> tuple[str, str]:
     asked = method or row.get(method_field)
     if asked is None:
         raise InputError(f"{name}: no field {method_field!r}; name the column, or the method for all rows")
@@ -53,4 +61,4 @@ def _text(row: dict[str, Any], name: str, method_field: str, method: str | None,
     text = row.get(text_field)
     if not isinstance(text, str):
         raise InputError(f"{name}: field {text_field!r} must hold the program's text, found {type(text).__name__}")
-    return text
+    return asked, text

@@ -117,14 +117,18 @@ class Sandbox:
         fast = self._fast_path(program)
         return self._forked(program) if fast is None else self._cross_checked(program, fast)
 
-    def execute_many(self, programs: Iterable[str]) -> Iterator[Execution]:
-        """Run programs on all workers; executions come in the order of the programs, which are read as needed."""
+    def execute_many(self, programs: Iterable[str | Execution]) -> Iterator[Execution]:
+        """Run programs on all workers; executions come in the order of the programs, which are read as needed.
+
+        An execution among them comes out as it is, in its place.
+        """
         waiting: deque[Execution | Future[Execution]] = deque()
         pool = ThreadPoolExecutor(self._workers)
         try:
             for program in programs:
-                fast = self._fast_path(program)
-                if fast is None:
+                if isinstance(program, Execution):
+                    waiting.append(program)
+                elif (fast := self._fast_path(program)) is None:
                     waiting.append(pool.submit(self._forked, program))
                 elif self._sampled(program):
                     waiting.append(pool.submit(self._cross_checked, program, fast))

@@ -1,0 +1,311 @@
+"""Arithmetic over named quantities: tokens, a grammar of our own, and the tree that it gives.
+
+Nothing that a model wrote is evaluated here or given to a parser of Python or SymPy. A name is whatever is no
+function; that SymPy has a meaning of its own for `E`, `I`, `S` or `gamma` plays no part.
+"""
+
+# ruff: noqa: SIM905 (word lists are easier to read as one string)
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+MAX_TOKENS = 400
+"""Of one equation; also bounds how deep its tree can be."""
+MAX_DEPTH = 40
+"""Deepest nesting of brackets."""
+MAX_DIGITS = 300
+"""Of one number."""
+
+FUNCTIONS = {name: name for name in "abs round floor ceil min max sum mod sqrt exp log sin cos tan".split()} | {
+    "ceiling": "ceil",
+    "int": "floor",
+    "ln": "log",
+    "roundup": "ceil",
+    "rounddown": "floor",
+}
+RELATIONS = {"=": "=", "==": "=", ":=": "=", "<=": "<=", "=<": "<=", ">=": ">=", "=>": ">=", "<": "<", ">": ">"}
+DROPPED = ("~", "~=", "!=", "<>")
+"""Relations that bind nothing."""
+
+_OPERATOR_WORDS = {"times": "*", "plus": "+", "minus": "-", "over": "/"}
+_PRODUCTS = {"*": "*", "/": "/", "//": "//", ":": "/", "mod": "mod", "of": "*"}
+SCALES = {"percent": Fraction(1, 100), "dozen": Fraction(12), "hundred": Fraction(100), "thousand": Fraction(1000),
+           "million": Fraction(10**6), "billion": Fraction(10**9)}  # fmt: skip
+_NOT_UNITS = frozenset(
+    "more less than fewer greater half twice double triple as if else for while end or not of by from to "
+    "squared cubed".split()
+)
+_MOST_UNIT_WORDS = 4
+_TOKEN = re.compile(
+    r"(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+(?!\w))?|\.\d+)"
+    r"|(?P<word>(?:np|math|Math|numpy|sympy)\.(?=[a-z])|[^\W\d](?:\w|[&'](?=\w))*|\?+)"
+    r"|(?P<relation>[=<>!:~]=|=[<>]|<>|[=<>~])|(?P<sign>\*\*|//|[-+*/^%()\[\]{},;:|])"
+)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?")
+_OPENING = {"(": ")", "[": "]", "{": "}"}
+
+
+class Unreadable(ValueError):
+    """The text is no system of equations that we understand."""
+
+
+class Token(NamedTuple):
+    """`kind` is number, word, relation or sign; `spaced` tells whether white space stands before it."""
+
+    kind: str
+    text: str
+    spaced: bool
+
+
+class Node(NamedTuple):
+    """`number` with its Fraction, `name` with its name, `list`, an operator of `+ - * / ^ mod`, or a function."""
+
+    op: str
+    parts: tuple[Any, ...]
+
+
+def number(value: Fraction | int) -> Node:
+    """A number as a tree."""
+    return Node("number", (Fraction(value),))
+
+
+def names_in(node: Node) -> Iterator[str]:
+    """The names of a tree, in the order of the text."""
+    if node.op == "name":
+        yield node.parts[0]
+    elif node.op != "number":
+        for part in node.parts:
+            yield from names_in(part)
+
+
+def tokens_of(text: str) -> list[Token]:
+    """Cut a text into tokens. Raises Unreadable for a character that has no place in an equation."""
+    tokens: list[Token] = []
+    calls: list[bool] = []
+    at, end = 0, len(text)
+    while at < end:
+        start = at
+        while at < end and text[at].isspace():
+            at += 1
+        if at == end:
+            break
+        grouped = None if any(calls) else _THOUSANDS.match(text, at)  # `max(100,200)` has two arguments
+        match = grouped or _TOKEN.match(text, at)
+        if match is None:
+            raise Unreadable(f"unexpected {text[at]!r}")
+        kind = "number" if grouped else str(match.lastgroup)
+        found = match[0].replace(",", "") if kind == "number" else match[0]
+        if found in _OPENING:
+            calls.append(bool(tokens) and tokens[-1].kind == "word" and tokens[-1].text.lower() in FUNCTIONS)
+        elif found in (")", "]", "}") and calls:
+            calls.pop()
+        if not found.endswith("."):
+            tokens.append(Token(kind, found, at > start))
+        elif kind == "number":
+            tokens.append(Token(kind, found[:-1], at > start))
+        at = match.end()
+    return tokens
+
+
+@dataclass
+class Reader:
+    """Reads one expression by precedence climbing.
+
+    `names` are the names that the whole system uses where only a quantity can stand: a word after a number is a
+    factor if it is one of them or a single letter, else a unit, which counts for nothing.
+    """
+
+    tokens: Sequence[Token]
+    names: Collection[str]
+    at: int = 0
+    depth: int = 0
+
+    def all(self) -> Node:
+        """The tree of all tokens. Raises Unreadable."""
+        if len(self.tokens) > MAX_TOKENS:
+            raise Unreadable("too long")
+        node = self.sum()
+        if self.at < len(self.tokens):
+            raise Unreadable(f"unexpected `{self.peek()}`")
+        return node
+
+    def peek(self, ahead: int = 0) -> str:
+        """The text of a token to come, empty behind the last."""
+        return self.tokens[self.at + ahead].text if self.at + ahead < len(self.tokens) else ""
+
+    def kind(self, ahead: int = 0) -> str:
+        """The kind of a token to come."""
+        return self.tokens[self.at + ahead].kind if self.at + ahead < len(self.tokens) else ""
+
+    def operator(self, ahead: int = 0) -> str:
+        """A token to come, a word that stands for an operator as that operator."""
+        word = self.peek(ahead)
+        return word if word in self.names else _OPERATOR_WORDS.get(word, word)
+
+    def accept(self, *texts: str) -> bool:
+        if self.peek() in texts:
+            self.at += 1
+            return True
+        return False
+
+    def sum(self) -> Node:
+        left = self.product()
+        while True:
+            operator = self.operator()
+            if operator not in ("+", "-"):
+                return left
+            self.at += 1
+            left = Node(operator, (left, self.product()))
+
+    def product(self) -> Node:
+        left = self.signed()
+        while self.peek():
+            operator = self.operator()
+            if operator in _PRODUCTS or (operator in ("x", "X") and self._between_numbers()):
+                self.at += 1
+                left = _operation(_PRODUCTS.get(operator, "*"), left, self.signed())
+            elif operator == "%":  # a percent sign has been read with its number
+                self.at += 1
+                left = Node("mod", (left, self.signed()))
+            elif operator == "divided" and self.peek(1) == "by":
+                self.at += 2
+                left = Node("/", (left, self.signed()))
+            elif self._starts_factor():
+                left = Node("*", (left, self.power()))
+            else:
+                return left
+        return left
+
+    def _between_numbers(self) -> bool:
+        before = self.at > 0 and (self.tokens[self.at - 1].kind == "number" or self.tokens[self.at - 1].text in ")%")
+        return before and (self.kind(1) == "number" or self.peek(1) == "(") and "x" not in self.names
+
+    def _starts_factor(self) -> bool:
+        """Whether an operand follows without a sign: `3x`, `2(a + b)`, `(a)(b)`."""
+        before, here = self.tokens[self.at - 1], self.tokens[self.at]
+        if here.text in ("(", "["):
+            return before.kind == "number" or before.text in ")]" or before.kind == "word"
+        return here.kind == "word" and before.kind != "word"
+
+    def signed(self) -> Node:
+        if self.accept("-"):
+            return self._nested(lambda: Node("-", (number(0), self.signed())))
+        return self._nested(self.signed) if self.accept("+") else self.power()
+
+    def _nested(self, read: Any) -> Node:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable("nested too deep")
+        node: Node = read()
+        self.depth -= 1
+        return node
+
+    def power(self) -> Node:
+        base = self.operand()
+        if self.accept("^", "**"):
+            return self._nested(lambda: Node("^", (base, self.signed())))
+        return base
+
+    def operand(self) -> Node:
+        kind, text = self.kind(), self.peek()
+        self.at += 1
+        if kind == "number":
+            return self._with_units(number(_value(text)))
+        if text in _OPENING:
+            inner = self._nested(lambda: self._items(_OPENING[text]))
+            return self._with_units(inner.parts[0] if len(inner.parts) == 1 else inner)
+        if text == "|":
+            inner = self._nested(self.sum)
+            if not self.accept("|"):
+                raise Unreadable("unbalanced `|`")
+            return Node("abs", (inner,))
+        if kind != "word":
+            raise Unreadable(f"unexpected `{text or 'end'}`")
+        if self.peek() == "(" and text.lower() in FUNCTIONS and text not in self.names:
+            self.at += 1
+            inner = self._nested(lambda: self._items(")"))
+            return self._with_units(_call(FUNCTIONS[text.lower()], inner.parts))
+        self.at -= 1
+        return self._percent(Node("name", (self._name(),)))
+
+    def _items(self, closing: str) -> Node:
+        items = [self.sum()]
+        while self.accept(","):
+            items.append(self.sum())
+        if not self.accept(closing):
+            raise Unreadable("unbalanced brackets")
+        return Node("list", tuple(items))
+
+    def _name(self) -> str:
+        """A name, also one of several words: the longest that the system knows, else all of them."""
+        words: list[str] = []
+        while self.kind(len(words)) == "word" and self.operator(len(words)) not in "+-*/":
+            words.append(self.peek(len(words)))
+        if "divided" in words:
+            del words[words.index("divided") :]
+        for count in range(len(words), 0, -1):
+            if (name := "_".join(words[:count])) in self.names and _is_unit(words[count:], self.names):
+                self.at += len(words)
+                return name
+        if not words:
+            raise Unreadable(f"unexpected `{self.peek()}`")
+        self.at += len(words)
+        return "_".join(words)
+
+    def _percent(self, node: Node) -> Node:
+        """A percent sign, unless it is the remainder: `a % b`."""
+        if self.peek() != "%" or self.kind(1) == "number" or self.peek(1) == "(":
+            return node
+        if self.kind(1) == "word" and self.peek(1) != "of" and self.tokens[self.at].spaced:
+            return node
+        self.at += 1
+        return Node("/", (node, number(100)))
+
+    def _with_units(self, node: Node) -> Node:
+        node = self._percent(node)
+        while (scale := SCALES.get(self.peek())) and self.peek() not in self.names:
+            self.at += 1
+            node = Node("*", (node, number(scale)))
+        words: list[str] = []
+        while self.kind(len(words)) == "word":
+            words.append(self.peek(len(words)))
+        ends = (*"+-*/", "of", "divided")
+        words = words[: next((i for i in range(len(words)) if self.operator(i) in ends), None)]
+        if words and not self._is_factor(words[0]):
+            if not _is_unit(words, self.names):
+                raise Unreadable(f"unexpected `{words[0]}`")
+            self.at += len(words)
+            if self.peek() == "/" and self.kind(1) == "word" and self.peek(1) not in self.names:  # 60 miles / hour
+                self.at += 2
+        return node
+
+    def _is_factor(self, word: str) -> bool:
+        return word in self.names or len(word) == 1 or word.lower() in FUNCTIONS
+
+
+def _is_unit(words: Sequence[str], names: Collection[str]) -> bool:
+    return len(words) <= _MOST_UNIT_WORDS and not any(word in names or word.lower() in _NOT_UNITS for word in words)
+
+
+def _value(digits: str) -> Fraction:
+    mantissa, _, exponent = digits.lower().partition("e")
+    if len(mantissa) > MAX_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > MAX_DIGITS:
+        raise Unreadable("a number that is too long")
+    return Fraction(digits)
+
+
+def _operation(operator: str, left: Node, right: Node) -> Node:
+    return Node("floor", (Node("/", (left, right)),)) if operator == "//" else Node(operator, (left, right))
+
+
+def _call(function: str, arguments: tuple[Node, ...]) -> Node:
+    if len(arguments) == 1 and arguments[0].op == "list":
+        arguments = arguments[0].parts
+    wanted = {"mod": (2,), "round": (1, 2), "min": range(1, 100), "max": range(1, 100), "sum": range(1, 100)}
+    if len(arguments) not in wanted.get(function, (1,)):
+        raise Unreadable(f"`{function}` of {len(arguments)} numbers")
+    return Node(function, arguments)

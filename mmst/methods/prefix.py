@@ -1,0 +1,94 @@
+"""Prefix trees: the solution as one expression, operators before their operands (MinT, Liang et al. 2023)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from mmst.answers import read_answer
+from mmst.answers.numerals import number_text
+from mmst.methods.base import Method, Shot, Verdict, Wording
+from mmst.methods.duplicates import text_key
+from mmst.problems.views import NotReadable, calculations_of, prefix_of, read_equation, read_prefix
+
+if TYPE_CHECKING:
+    from mmst.sandbox import Sandbox
+
+_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
+_LABEL = re.compile(r"^[^\n:]*:\s*")
+
+
+class PrefixTree(Method):
+    """A tree of numbers and `+ - * /` in preorder. The answer is its value."""
+
+    name = "prefix"
+    view = "prefix"
+    wording = Wording(
+        solve="Solve it by a prefix expression.",
+        translate="Rewrite it as a prefix expression.",
+        explain="Write one expression of numbers and + - * / that computes the answer, with each operator before its "
+        "two operands (+ 3 * 4 5 is 3 + 4 * 5), in one line. Write nothing else.",
+        shots=(
+            Shot(
+                "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
+                "- * 3 12 5",
+            ),
+            Shot(
+                "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
+                "+ * 2 8 * 3 / 8 2",
+            ),
+        ),
+    )
+
+    def answer(self, text: str, sandbox: Sandbox) -> Verdict:
+        try:
+            value = number_text(read_prefix(self.solution(text)).value)
+        except NotReadable:
+            return Verdict("syntax_error")
+        answer = read_answer(value)
+        return Verdict("ok", answer.text, answer.key) if answer else Verdict("not_numeric", value[:200])
+
+    def solution(self, text: str) -> str:
+        """The last line that is a tree, without fence, label, and the value that may follow it."""
+        blocks = _FENCE.findall(text)
+        body = (blocks[-1] if blocks else text).strip()
+        for line in reversed(body.splitlines()):
+            tree = _LABEL.sub("", line.strip().strip("`")).partition("=")[0].strip()
+            if _readable(tree):
+                return tree
+        return body
+
+    def from_view(self, view: Any, answer: str | None) -> str:
+        """A tree as it is; an infix expression as the tree that it is."""
+        text = str(view).strip()
+        if _readable(text):
+            return text
+        try:
+            return prefix_of(read_equation(text))
+        except NotReadable:
+            return text
+
+    def with_values(self, text: str) -> str:
+        """The tree with its calculations (`* - 8 3 2 # 8 - 3 = 5, 5 * 2 = 10`)."""
+        tree = self.solution(text)
+        try:
+            calculations = calculations_of(read_prefix(tree))
+        except NotReadable:
+            return tree
+        return f"{tree} # {', '.join(calculations)}" if calculations else tree
+
+    def duplicate_key(self, text: str) -> str:
+        """The tree with its numbers in one spelling."""
+        tree = self.solution(text)
+        try:
+            return prefix_of(read_prefix(tree))
+        except NotReadable:
+            return text_key(tree)
+
+
+def _readable(text: str) -> bool:
+    try:
+        read_prefix(text)
+    except NotReadable:
+        return False
+    return True
