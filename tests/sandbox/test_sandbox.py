@@ -321,6 +321,20 @@ def test_rows_come_back_in_order_with_what_they_carried(box: Sandbox) -> None:
     assert second["stderr"].endswith("ValueError: no\n")
 
 
+def test_equations_are_solved_among_programs_in_the_order_of_the_rows(box: Sandbox) -> None:
+    rows = [
+        {"method": "eot", "text": "# apples\na + b = 7\na - b = 1\nans = a"},
+        {"method": "pot", "text": "import fractions\nprint(5)"},
+        {"method": "eot", "text": "x * x = 49\nans = x"},
+        {"method": "eot", "text": "a + b = 7\nans = a"},
+        {"method": "pot", "text": "ans = 6"},
+    ]
+    found = [(row["method"], row["status"], row["answer"]) for row in execute_rows(rows, box)]
+    assert found == [
+        ("eot", "ok", "4"), ("pot", "ok", "5"), ("eot", "ok", "7"), ("eot", "underdetermined", None), ("pot", "ok", "6")
+    ]  # fmt: skip
+
+
 def test_method_and_text_may_be_named_for_all_rows(box: Sandbox) -> None:
     (row,) = execute_rows([{"program": "ans = 4", "method": "cot"}], box, method="pot", text_field="program")
     assert row["answer"] == "4"
@@ -331,7 +345,7 @@ def test_method_and_text_may_be_named_for_all_rows(box: Sandbox) -> None:
     [
         ({"id": "q7", "method": "pot"}, "row q7: field 'text'"),
         ({"text": "ans = 1"}, "row 1: no field 'method'"),
-        ({"method": "eot", "text": "x = 1"}, "row 1: method 'eot' cannot be executed"),
+        ({"method": "cot", "text": "x = 1"}, "row 1: method 'cot' cannot be executed"),
         ({"method": "pot", "text": 5}, "row 1: field 'text' .* found int"),
     ],
 )
