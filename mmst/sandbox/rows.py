@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mmst.equations import Outcome, attempt, outcome_of
 from mmst.errors import InputError
 from mmst.sandbox.execution import Execution
 from mmst.sandbox.sandbox import Sandbox
+
 
 METHODS = ("pot", "eot")
 _SOLVED = Execution("ok", None, None, "", "", 0.0, 0.0, "fast")  # in the place of equations that need no sandbox
@@ -30,6 +30,8 @@ def execute_rows(
     their statuses are those of `mmst.equations.STATUSES` and of the sandbox. Raises InputError naming the row, by
     its `id` or else its number from 1, for a missing text and a method that cannot be executed.
     """
+    from mmst.equations import Outcome, attempt, outcome_of  # the sandbox itself runs without the rest of mmst
+
     given: deque[tuple[dict[str, Any], str, Outcome | None]] = deque()
 
     def programs() -> Iterator[str | Execution]:
