@@ -10,7 +10,6 @@ from mmst.errors import InputError
 from mmst.sandbox.execution import Execution
 from mmst.sandbox.sandbox import Sandbox
 
-
 METHODS = ("pot", "eot")
 _SOLVED = Execution("ok", None, None, "", "", 0.0, 0.0, "fast")  # in the place of equations that need no sandbox
 
