@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmst.runs.directory import RunDirectory
 
 _LOOK_EVERY = 1.0
+_SAY_EVERY = 30.0
 _PIPE_WIDTH = 200
 
 
@@ -38,7 +39,7 @@ def status(
     if watch and output.is_terminal and not json_:
         _watch_live(run, output)
     elif watch:
-        for found in _changes(run):
+        for found in _looks(run, _SAY_EVERY):
             typer.echo(json.dumps(found) if json_ else _line(found))
     found = status_of(run)
     if json_ and not watch:
@@ -156,15 +157,17 @@ def _tables(rounds: list[dict[str, Any]]) -> list[RenderableType]:
     return [rounds_table(rounds), *([slices] if slices is not None else [])]
 
 
-def _changes(run: RunDirectory) -> Iterator[dict[str, Any]]:
-    """The status now and whenever it has changed, until the run is no longer going on."""
+def _looks(run: RunDirectory, every: float) -> Iterator[dict[str, Any]]:
+    """The status now, whenever a stage ends, and every so many seconds, until the run is no longer going on."""
     from mmst.runs.status import status_of
 
-    before = None
+    before, said = None, 0.0
     while True:
         found = status_of(run)
-        if found != before:
-            yield (before := found)
+        stages = {**found, "progress": None}
+        if stages != before or time.monotonic() - said >= every:
+            before, said = stages, time.monotonic()
+            yield found
         if found["state"] != "running":
             return
         time.sleep(_LOOK_EVERY)
@@ -175,20 +178,28 @@ def _watch_live(run: RunDirectory, output: Console) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    with Live(console=output, transient=True) as live:
-        for found in _changes(run):
-            live.update(Group(Text(_line(found)), *_tables(found["rounds"])), refresh=True)
+    with Live(console=output, transient=True, auto_refresh=False) as live:
+        for found in _looks(run, _LOOK_EVERY):
+            live.update(Group(*_tables(found["rounds"]), Text(_line(found))), refresh=True)
 
 
 def _line(found: dict[str, Any]) -> str:
-    """A status in one line, for a log."""
+    """A status in one line, for a log: what goes on where something does, else what was last done."""
+    head = f"{found['run']}: {found['state']}"
+    if now := found["progress"]:
+        return f"{head}, round {now['round']}: {now['stage']}" + (_pace(now) if now.get("total") else "")
     if not found["rounds"]:
-        return f"{found['run']}: {found['state']}, no stage is finished yet"
+        return f"{head}, no stage is finished yet"
     last = found["rounds"][-1]
-    accuracy = ", ".join(f"{name} {value:.1%}" for name, value in (last["accuracy"] or {}).items())
-    stage, seconds = last["stage"], last["seconds"][last["stage"]]
-    where = f"{found['run']}: {found['state']}, round {last['round']}: {stage} done in {seconds:.0f} s"
-    return where + (f"; {accuracy}" if accuracy else "")
+    return f"{head}, round {last['round']}: {last['stage']} done in {last['seconds'][last['stage']]:.0f} s"
+
+
+def _pace(now: dict[str, Any]) -> str:
+    text = f", {now['done']:,} of {now['total']:,} {now['unit']}"
+    if not now["per_second"]:
+        return text
+    left = (now["total"] - now["done"]) / now["per_second"]
+    return f"{text}, {now['per_second']:,.1f}/s, {left:.0f} s left"
 
 
 def _verdict(row: dict[str, Any]) -> str:

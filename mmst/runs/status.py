@@ -13,6 +13,7 @@ from rich.table import Table
 from mmst.errors import InputError
 from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
 from mmst.runs.files import write_text
+from mmst.runs.live import read_progress
 
 
 def run_at(path: Path) -> RunDirectory:
@@ -53,14 +54,18 @@ def config_of(run: RunDirectory) -> dict[str, Any]:
 
 
 def status_of(run: RunDirectory) -> dict[str, Any]:
-    """What `mmst status --json` prints. Raises InputError for manifests of another version."""
+    """What `mmst status --json` prints; `progress` is that of the stage that is going on (see `mmst.runs.live`).
+
+    Raises InputError for manifests of another version.
+    """
     config = config_of(run)
     try:
         rounds = [round_status(round_) for round_ in run.rounds() if any(round_.done(stage) for stage in STAGES)]
         state = _state(run, rounds, config)
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{run.root}: its manifests are of another version of mmst ({error!r})") from error
-    return {"run": config["name"], "path": str(run.root), "state": state, "rounds": rounds}
+    progress = read_progress(run.root) if state == "running" else None
+    return {"run": config["name"], "path": str(run.root), "state": state, "rounds": rounds, "progress": progress}
 
 
 def round_status(round_: RoundDirectory) -> dict[str, Any]:

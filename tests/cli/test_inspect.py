@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mmst.cli.inspect import _line
 from mmst.runs.opening import _locked
 
 ESCAPE = "\x1b"
@@ -39,6 +40,15 @@ def test_watching_says_each_stage_as_a_line_until_the_run_ends(run, tmp_path) ->
     assert "finished, round 1: promote done" in rest
     assert "100.0 34-100" in rest
     assert ESCAPE not in rest
+
+
+def test_a_stage_that_goes_on_is_told_with_its_pace(mmst, run) -> None:
+    state = {"round": 1, "stage": "train", "unit": "steps", "done": 50, "total": 1000, "per_second": 10.0}
+    (run.root / "progress.json").write_text(json.dumps(state))
+    assert json.loads(mmst("status", run.root, "--json").out)["progress"] is None
+    assert _line({"run": "small", "state": "running", "rounds": [], "progress": state}) == (
+        "small: running, round 1: train, 50 of 1,000 steps, 10.0/s, 95 s left"
+    )
 
 
 def test_ctrl_c_ends_watching_without_a_word(run) -> None:
