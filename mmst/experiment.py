@@ -17,6 +17,7 @@ from mmst.config import Config
 from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
 from mmst.loop import self_train
+from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
 from mmst.runs.directory import RunDirectory
 from mmst.runs.files import write_json, write_text
@@ -41,6 +42,9 @@ class Experiment(BaseModel):
     """The arm that the others are compared with, seed by seed."""
     set: dict[str, Any] = {}
     """Settings of all arms, by dotted key."""
+    transfer: dict[str, Any] | None = None
+    """Settings, by dotted key, that turn the problems into a related task whose test problems no arm learns from; the
+    checkpoint that every arm ends with is measured on them, beside its round 0."""
     scaled: list[str] = []
     """Settings, by dotted key, that `--scale` multiplies, for real hardware."""
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
@@ -71,12 +75,20 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
             self_train(config, root.absolute(), report)
             results = collect(experiment, out)
             write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
+    if experiment.transfer is not None:
+        for seed in experiment.seeds:
+            _measure_transfer(experiment, file, out / f"seed-{seed}", seed, report)
     results = collect(experiment, out)
-    table = summarise(results, experiment.control)
-    write_json(out / "table.json", table)
-    write_text(out / "table.md", markdown(table))
+    write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
+    tables = {"test problems": summarise(results, experiment.control)}
+    if experiment.transfer is not None:
+        related = [{**row, **row["transfer"]} for row in results if row["transfer"]]
+        tables["the related task, never trained on"] = summarise(related, experiment.control)
+    write_json(out / "table.json", tables)
+    write_text(out / "table.md", "\n".join(f"On {name}:\n\n{markdown(table)}" for name, table in tables.items()))
     plot(results, list(experiment.arms), out / "plot.png")
-    report.console.print(rich_table(table))
+    for name, table in tables.items():
+        report.console.print(rich_table(table, name))
 
 
 def read_experiment(file: Path) -> Experiment:
@@ -96,15 +108,17 @@ def read_experiment(file: Path) -> Experiment:
     return experiment
 
 
-def arm_config(experiment: Experiment, file: Path, arm: str, seed: int) -> Config:
-    """The configuration of one arm with one seed."""
+def arm_config(
+    experiment: Experiment, file: Path, arm: str, seed: int, more: Mapping[str, Any] | None = None
+) -> Config:
+    """The configuration of one arm with one seed; `more` are further settings."""
     base = file.parent / experiment.base
     try:
         tree = yaml.safe_load(base.read_text())
     except OSError as error:
         raise InputError(f"{file}: `base`: {base} cannot be read ({error.strerror})") from error
     seeds = dict.fromkeys(experiment.seed_keys, seed)
-    values = {**experiment.set, **experiment.arms[arm], **seeds}
+    values = {**experiment.set, **experiment.arms[arm], **seeds, **(more or {})}
     settings = [f"{key}={json.dumps(value)}" for key, value in values.items()]
     return build_config(with_settings(tree, settings), f"{file}, arm {arm}")
 
@@ -135,6 +149,28 @@ def _round_zero_part(config: Config) -> dict[str, Any]:
     return {key: tree[key] for key in ("problems", "model", "round0", "seed", "evaluation")} | {"training": own}
 
 
+TRANSFER = "transfer.json"
+
+
+def _measure_transfer(experiment: Experiment, file: Path, directory: Path, seed: int, report: Reporter) -> None:
+    """Write `transfer.json` into every arm that has none yet."""
+    from mmst.transfer import measure_transfer
+
+    arms = [name for name in experiment.arms if not (directory / name / TRANSFER).exists()]
+    if not arms:
+        return
+    config = arm_config(experiment, file, experiment.control, seed, experiment.transfer)
+    checkpoints = {"before": RunDirectory(directory / arms[0]).round(0).checkpoint.resolve()}
+    for name in arms:
+        run = RunDirectory(directory / name)
+        last = [round_ for round_ in run.rounds() if round_.done("promote")][-1]
+        checkpoints[name] = (run.root / last.figures("promote")["checkpoint"]).resolve()
+    report.line(f"seed {seed}, transfer")
+    found = measure_transfer(config, read_sets(config.problems, config.seed).test, checkpoints, report)
+    for name in arms:
+        write_json(directory / name / TRANSFER, {"before": found["before"], "after": found[name]})
+
+
 def collect(experiment: Experiment, out: Path) -> list[dict[str, Any]]:
     """One row per finished arm, seed and method: test accuracy of round 0 and of the checkpoint that was held at
     the end, with the number of problems."""
@@ -151,6 +187,7 @@ def collect(experiment: Experiment, out: Path) -> list[dict[str, Any]]:
                 continue
             held = run.round(done[-1]["round"]).figures("promote")["round"]
             before, last = done[0], next(r for r in done if r["round"] == held)
+            transfer = transfer_of(root)
             for method, accuracy in last["accuracy"].items():
                 rows.append(
                     {
@@ -163,11 +200,25 @@ def collect(experiment: Experiment, out: Path) -> list[dict[str, Any]]:
                         "accuracy": accuracy,
                         "n": last["n"],
                         "slices": {k: v["accuracy"].get(method) for k, v in (last["slices"] or {}).items()},
+                        "transfer": transfer.get(method),
                         "pool": last["pool"],
                         "seconds": round(sum(sum(r["seconds"].values()) for r in done[1:])),
                     }
                 )
     return rows
+
+
+def transfer_of(root: Path) -> dict[str, dict[str, Any]]:
+    """Accuracy before and after on the related task, by method; empty where it was not measured."""
+    try:
+        found = json.loads((root / TRANSFER).read_text())
+    except FileNotFoundError:
+        return {}
+    before, after = found["before"], found["after"]
+    return {
+        name: {"before": before["accuracy"][name], "accuracy": accuracy, "n": after["n"]}
+        for name, accuracy in after["accuracy"].items()
+    }
 
 
 def interval(values: Sequence[float]) -> tuple[float, float | None]:
@@ -218,7 +269,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     return [row["arm"], row["method"], str(row["seeds"]), figure(row["mean"], row["half_width"]), difference]
 
 
-_COLUMNS = ("arm", "method", "seeds", "test accuracy, %", "against control")
+_COLUMNS = ("arm", "method", "seeds", "accuracy, %", "against control")
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:
@@ -227,9 +278,9 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(_cells(row)) + " |" for row in table)]) + "\n"
 
 
-def rich_table(table: Sequence[Mapping[str, Any]]) -> Table:
+def rich_table(table: Sequence[Mapping[str, Any]], problems: str) -> Table:
     """The table for a terminal."""
-    drawn = Table(*_COLUMNS, title="mean over seeds, ± 95 % interval", title_justify="left")
+    drawn = Table(*_COLUMNS, title=f"on {problems}: mean over seeds, ± 95 % interval", title_justify="left")
     for row in table:
         drawn.add_row(*_cells(row))
     return drawn

@@ -1,12 +1,22 @@
 """Arms × seeds: intervals over seeds, differences seed by seed, and arms that share round 0 or are refused."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mmst.errors import InputError
-from mmst.experiment import arm_config, interval, markdown, plot, read_experiment, scaled_settings, summarise
+from mmst.experiment import (
+    arm_config,
+    interval,
+    markdown,
+    plot,
+    read_experiment,
+    scaled_settings,
+    summarise,
+    transfer_of,
+)
 
 BASE = {"problems": {"synthetic": {}}, "round0": {"schedule": {"steps": 9}, "mixture": {"cot": 1}}}
 
@@ -60,6 +70,14 @@ def test_scaling_multiplies_what_the_file_names(tmp_path) -> None:
     file = written(tmp_path, scaled=["model.path"])
     with pytest.raises(InputError, match=r"model\.path"):
         scaled_settings(read_experiment(file), file, 2.0)
+
+
+def test_the_related_task_has_a_table_of_its_own(tmp_path) -> None:
+    (tmp_path / "transfer.json").write_text(
+        json.dumps({"before": {"accuracy": {"cot": 0.1}}, "after": {"accuracy": {"cot": 0.3}, "n": 300}})
+    )
+    assert transfer_of(tmp_path) == {"cot": {"before": 0.1, "accuracy": 0.3, "n": 300}}
+    assert transfer_of(tmp_path / "elsewhere") == {}
 
 
 def test_one_seed_has_no_interval() -> None:
