@@ -1,0 +1,37 @@
+"""Commands that make pages of runs: dashboard, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def dashboard(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories, or directories that hold some.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own see all runs.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port; 0 takes any that is free.", min=0, max=65535)] = 8200,
+) -> None:
+    """Runs as pages in a browser, live while they go: figures, and every solution with its verdict and fate.
+
+    Example: mmst dashboard runs/tiny
+    """
+    from mmst.dashboard.app import serve
+
+    serve(runs, host, port)
+
+
+def report(
+    run_dir: Annotated[Path, typer.Argument(help="A run directory, such as runs/tiny.")],
+    out: Annotated[Path | None, typer.Option(help="Where it goes; default report.html in the run.")] = None,
+) -> None:
+    """A whole run as one HTML file that needs nothing else; each round has one of its own in its directory.
+
+    Example: mmst report runs/tiny --out tiny.html
+    """
+    from mmst.dashboard.report import run_report
+
+    typer.echo(run_report(run_dir, out))

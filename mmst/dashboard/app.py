@@ -1,0 +1,130 @@
+"""The web application: which address shows what, what browsers may do with it, and when to look again."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mmst.dashboard.export import Export
+from mmst.dashboard.pages import Pages
+from mmst.dashboard.queries import Queries
+from mmst.dashboard.run import find_runs, token_of
+from mmst.errors import InputError
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the runs for something new."""
+
+# Scripts come from here alone, never from a page's text. Plotly styles what it draws, so styles may stand in a page.
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+
+def application(paths: Sequence[Path], hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")) -> Starlette:
+    """The dashboard over the runs at these paths; `hosts` are the names that it answers to.
+
+    Raises InputError for a path that is no directory.
+    """
+    places = find_runs(paths)
+    pages, script = Pages(places, Queries()), plotly_file()
+    export = Export(pages)
+
+    async def events(request: Request) -> Response:
+        return StreamingResponse(_changes(list(places.values())), media_type="text/event-stream")
+
+    async def plotly(request: Request) -> Response:
+        return FileResponse(script, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
+
+    routes = [
+        Route("/", pages.overview),
+        Route("/events", events),
+        Route("/plotly.js", plotly),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+        Route("/{run}/", pages.run),
+        Route("/{run}/round/{number:int}", pages.round),
+        Route("/{run}/matrix", pages.matrix),
+        Route("/{run}/problems", pages.problems),
+        Route("/{run}/problem", pages.problem),
+        Route("/{run}/solutions", pages.solutions),
+        Route("/{run}/solution", pages.solution),
+        Route("/export/comparison.{form}", export.comparison),
+        Route("/{run}/export/{what}.{form}", export.of_run),
+    ]
+    # A page elsewhere must not reach this one through a name that it points at this machine.
+    guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    return Starlette(routes=routes, middleware=[Middleware(_Headers), guard], exception_handlers=pages.handlers)
+
+
+def plotly_file() -> Path:
+    """Plotly's JavaScript, as it comes with the Python package (importing that would take a second)."""
+    found = importlib.util.find_spec("plotly")
+    if found is None or found.origin is None:
+        raise InputError("the dashboard needs plotly: pip install 'mmst[dashboard]'")
+    return Path(found.origin).parent / "package_data" / "plotly.min.js"
+
+
+async def _changes(roots: list[Path]) -> AsyncIterator[str]:
+    """A server-sent event now, and whenever a run has something new."""
+    last = None
+    while True:
+        now = await asyncio.to_thread(lambda: [token_of(root) for root in roots])
+        if now != last:
+            last = now
+            yield "data: new\n\n"
+        else:
+            yield ": still here\n\n"  # finds out whether anybody still listens
+        await asyncio.sleep(LOOK_EVERY)
+
+
+class _Headers:
+    """Puts the same headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+def serve(paths: Sequence[Path], host: str, port: int) -> None:
+    """Serve the dashboard until Ctrl-C. Raises InputError for bad paths and a port that is taken."""
+    import socket
+
+    import uvicorn
+
+    own = host in ("127.0.0.1", "localhost", "::1")
+    app = application(paths) if own else application(paths, ("*",))
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        raise InputError(f"--host {host} --port {port}: {error.strerror}; take another one, or --port 0") from error
+    os.nice(5)  # a run on this machine goes first
+    where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+    print(f"mmst dashboard: {where} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[listener])
