@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmst.config import Config, ModelConfig
+from mmst.dashboard.report import round_report
 from mmst.errors import InputError
 from mmst.methods import methods_named
 from mmst.problems.sets import read_sets
@@ -78,6 +79,7 @@ def do_round(job: Job, round_: RoundDirectory) -> None:
             write_rounds(job.run)
         if name == "filter":
             refuse_nothing(round_)
+    round_report(round_)
     job.report.line(round_line(round_))
 
 

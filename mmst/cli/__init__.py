@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mmst.cli import checkpoints, configuration, examine, inspect, problems, rows, runs
+from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs
 from mmst.errors import InputError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
 for command in (
     *(configuration.init, runs.run, inspect.status, inspect.list_, inspect.show, runs.experiment),
     *(rows.compare, rows.execute, rows.filter_, checkpoints.evaluate, checkpoints.solve),
-    examine.doctor,
+    *(pages.dashboard, pages.report, examine.doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(problems.app, name="problems")

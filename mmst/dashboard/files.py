@@ -66,7 +66,10 @@ def fate_files(run: Run, number: int | None) -> list[str]:
 
 
 def _fates(round_: Round) -> Iterator[str]:
-    places = {"filter": round_.directory.fates, "translate": round_.directory.translations / round_.directory.fates.name}
+    places = {
+        "filter": round_.directory.fates,
+        "translate": round_.directory.translations / round_.directory.fates.name,
+    }
     for stage, path in places.items():
         if stage in round_.manifests and path.exists():
             yield str(path)

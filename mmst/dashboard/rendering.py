@@ -28,7 +28,9 @@ def environment(*, interactive: bool = True) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(link=link, now_of=now_of, held=held, percent=rounds.percent, draw=_interactive if interactive else _still)
+    made.globals.update(
+        link=link, now_of=now_of, held=held, percent=rounds.percent, draw=_interactive if interactive else _still
+    )
     made.filters.update(shown=shown, clean=lambda text: clean(str(text)), duration=duration, cell=cell)
     made.filters["combine"] = lambda first, **second: first | second
     return made

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmst.errors import InputError
 from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
 from mmst.runs.live import PROGRESS, read_progress
-from mmst.runs.status import status_of
+from mmst.runs.status import config_of, runs_under, status_of
 
 STALE = 60.0
 """Seconds after which progress that nobody renewed is said to be old."""
@@ -85,8 +83,7 @@ def find_runs(paths: Iterable[Path]) -> dict[str, Path]:
     for path in paths:
         if not path.is_dir():
             raise InputError(f"{path}: there is no such directory")
-        inside = [] if (path / "config.yaml").exists() else sorted(_runs_below(path))
-        found += inside or [path]
+        found += ([] if (path / "config.yaml").exists() else runs_under(path)) or [path]
     named: dict[str, Path] = {}
     for path in dict.fromkeys(path.resolve() for path in found):
         name = path.name or "run"
@@ -98,11 +95,6 @@ def find_runs(paths: Iterable[Path]) -> dict[str, Path]:
             name = f"{base}-{number}"
         named[name] = path
     return named
-
-
-def _runs_below(path: Path) -> Iterator[Path]:
-    for pattern in ("*/config.yaml", "*/*/config.yaml"):
-        yield from (file.parent for file in path.glob(pattern) if not file.parent.name.startswith((".", "round-")))
 
 
 def look(name: str, root: Path) -> Run:
@@ -117,11 +109,11 @@ def look(name: str, root: Path) -> Run:
     try:
         status = status_of(run)
         rounds = [Round(directory, _manifests(directory)) for directory in run.rounds()]
-        config = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
+        config = config_of(run)
         made = _json(root / "run.json")
     except InputError as error:
         return Run(name, root, "broken", trouble=str(error))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"{root} cannot be read as a run of this version of mmst: {type(error).__name__}: {error}"
         return Run(name, root, "broken", trouble=why)
     progress = read_progress(root) if status["state"] == "running" else None

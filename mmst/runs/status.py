@@ -155,7 +155,8 @@ def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, An
         return "finished"
     try:
         with (run.root / "lock").open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if file.read(1):  # else nobody holds it, and who looks must not be in the way of a run that starts now
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return "running"
     except FileNotFoundError:

@@ -1,0 +1,250 @@
+"""What the dashboard's pages show, and what they don't let through."""
+
+import csv
+import io
+import json
+from urllib.parse import quote
+
+import pyarrow.parquet as pq
+import pytest
+from made_run import PROBLEMS, SCRIPT, MadeRun
+from starlette.testclient import TestClient
+
+from mmst.dashboard.app import application
+from mmst.dashboard.run import find_runs
+from mmst.errors import InputError
+from mmst.runs.files import write_json
+
+PAGES = [
+    "/",
+    "/made/",
+    "/made/round/0",
+    "/made/round/1",
+    "/made/matrix",
+    "/made/matrix?set=train&round=1",
+    "/made/problems",
+    "/made/problems?set=test&solved=pot&q=What",
+    "/made/problem?id=train/0",
+    "/made/solutions",
+    "/made/solutions?kind=evaluation&page=2",
+    "/made/solution?id=solve-1/train/0/pot/0",
+]
+
+
+def page(client: TestClient, address: str, status: int = 200) -> str:
+    answer = client.get(address)
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_answers_and_only_lets_scripts_of_its_own_run(client, address) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self';" in policy
+    assert "<script>" not in answer.text
+    assert "http://" not in answer.text.replace("http://testserver", "")
+    assert "https://" not in answer.text
+
+
+def test_a_page_through_a_foreign_name_is_refused(client) -> None:
+    assert client.get("/", headers={"host": "attacker.example"}).status_code == 400
+
+
+def test_the_run_page_has_every_figure_of_the_manifests(client) -> None:
+    text = page(client, "/made/")
+    for title in (
+        "Accuracy on test problems", "Accuracy on dev problems", "Time of each stage", "Pool by method and origin",
+        "Newly kept by method and origin", "Where labels come from", "Agreement: share and precision",
+        "Kept, and why the rest was dropped",
+    ):  # fmt: skip
+        assert f"<figcaption>{title}" in text
+        assert f"Table of “{title}”" in text
+
+
+def test_a_round_page_says_what_happened_and_why(client) -> None:
+    text = page(client, "/made/round/1")
+    for words in ("Promoted", "Verdicts by method", "Training loss", "Fates by stage", "1,234 tokens/s in 40 steps"):
+        assert words in text
+
+
+def test_text_of_a_model_is_shown_and_never_markup(client) -> None:
+    text = page(client, "/made/solution?id=solve-1/train/0/pot/0")
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;document.title" in text
+
+
+def test_a_line_of_a_megabyte_is_cut_and_there_on_request(client) -> None:
+    text = page(client, "/made/solutions?method=pot&round=1")
+    assert len(text) < 200_000
+    assert "Show all (998,000 more characters)" in text
+    assert len(page(client, "/made/solution?id=solve-1/train/1/pot/0&all=1")) > 1_000_000
+
+
+def test_escapes_and_marks_of_direction_do_not_act(client) -> None:
+    text = page(client, "/made/solution?id=solve-1/train/2/pot/0")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "red  and ⟨U+202E⟩turned round" in text
+
+
+def test_solutions_are_filtered_by_everything_about_them(client) -> None:
+    def ids(query: str) -> set[str]:
+        rows = csv.DictReader(io.StringIO(client.get(f"/made/export/solutions.csv?{query}").text))
+        return {row["solution_id"] for row in rows}
+
+    csv.field_size_limit(2_000_000)
+    assert ids("method=pot&status=timeout&kind=native") == {
+        f"solve-{r}/train/{i}/pot/0" for r in (1, 2) for i in (3, 4)
+    }
+    assert ids("round=1&kept=no&reason=wrong") == {f"solve-1/train/{i}/cot/0" for i in range(1, PROBLEMS, 2)}
+    assert ids("kind=translated") == {f"solve-{r}/train/0/pot/0>cot" for r in (1, 2)}
+    assert ids("problem=train/3&round=2&kind=native") == {"solve-2/train/3/cot/0", "solve-2/train/3/pot/0"}
+    assert ids("q=while True&kind=native") == {"solve-1/train/3/pot/0", "solve-2/train/3/pot/0"}
+    assert ids("label=gold&round=1&kind=native") == {
+        f"solve-1/train/{i}/{m}/0" for i in range(12) for m in ("cot", "pot")
+    }
+    assert ids("label=agreement") == set()
+
+
+def test_a_filter_cannot_leave_its_place_in_the_query(client) -> None:
+    for value in ("' OR 1=1 --", "'; DROP TABLE x; --", "$q", "\x00"):
+        for name in ("method", "status", "reason", "problem", "q"):
+            assert "No solution is like that" in page(client, f"/made/solutions?{name}={quote(value)}")
+
+
+@pytest.mark.parametrize("address", ["/made/solutions?round=x", "/made/problems?set=secret", "/made/solutions?page=0"])
+def test_a_bad_filter_is_a_message(client, address) -> None:
+    assert "This filter cannot be used" in page(client, address, 400)
+
+
+def test_a_problem_shows_every_solution_beside_each_other_and_compares_rounds(client) -> None:
+    text = page(client, "/made/problem?id=train/3")
+    assert ">Round 1</a>" in text
+    assert ">Round 2</a>" in text
+    assert "while True:" in text
+    only = page(client, "/made/problem?id=train/3&round=2")
+    assert ">Round 1</a>" not in only
+
+
+def test_the_matrix_counts_problems_by_the_methods_that_solved_them(client) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get("/made/export/phi.csv?set=train&round=1").text)))
+    assert rows[0]["methods"] == "cot and pot"
+    # cot solves the 6 even problems; pot all but 3, 4 and 5: both 0 2 6 8 10, cot only 4, pot only 1 7 9 11, none 3 5.
+    assert int(rows[0]["problems"]) == PROBLEMS
+    assert float(rows[0]["phi, all problems"]) == pytest.approx((5 * 2 - 1 * 4) / (6 * 6 * 9 * 3) ** 0.5, abs=1e-3)
+    assert float(rows[0]["phi, solved by any"]) == pytest.approx(-4 / (6 * 4 * 9 * 1) ** 0.5, abs=1e-3)
+    listed = page(client, "/made/problems?set=train&round=1&solved=no+method".replace("+", "%20"))
+    assert "train/3</a>" in listed
+    assert "train/5</a>" in listed
+    assert "train/0</a>" not in listed
+
+
+def test_dev_and_test_problems_are_counted_as_the_figures_say(client, made) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get("/made/export/phi.csv?set=test&round=1").text)))
+    figures = json.loads((made.round(1).evaluation / "figures.json").read_text())
+    assert float(rows[0]["phi, all problems"]) == pytest.approx(figures["test"]["phi"]["cot-pot"]["all"], abs=1e-3)
+
+
+@pytest.mark.parametrize("what", ["accuracy-test", "rounds", "solutions", "problems", "loss&round=1", "solved", "phi"])
+def test_what_is_shown_can_be_taken_along(client, what) -> None:
+    name, _, query = what.partition("&")
+    text = client.get(f"/made/export/{name}.csv?{query}")
+    assert text.status_code == 200
+    table = pq.read_table(io.BytesIO(client.get(f"/made/export/{name}.parquet?{query}").content))
+    csv.field_size_limit(2_000_000)
+    assert table.num_rows == len(list(csv.DictReader(io.StringIO(text.text)))) > 0
+
+
+def test_only_what_a_manifest_names_counts(tmp_path) -> None:
+    made = MadeRun(tmp_path / "half")
+    made.finish_round(0)
+    made.generate(1)
+    manifest = made.round(1).root / "stages" / "generate.json"
+    part = made.round(1).solutions / "part-00000.parquet"
+    client = TestClient(application([made.run.root], ["testserver"]))
+    shown = "/half/solutions?kind=native"
+    assert "1 to 24 of 24" in page(client, shown)
+    manifest.unlink()
+    assert "1 to 24 of 24" in page(client, shown), "a finished part of a stage that is going on"
+    write_json(part.with_suffix(".json"), {"rows": 24, "checksum": "another"})
+    assert "No solution is like that" in page(client, shown), "a part whose bytes are not what its manifest says"
+    part.with_suffix(".json").unlink()
+    assert "No solution is like that" in page(client, shown), "a part that is still being written"
+
+
+def test_directories_that_are_no_runs_get_a_message_each(tmp_path) -> None:
+    for name in ("empty", "other", "broken", "old"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("hello")
+    (tmp_path / "broken" / "config.yaml").write_text("name: [unfinished")
+    (tmp_path / "old" / "config.yaml").write_text("name: old\nrounds: 3\n")
+    half = MadeRun(tmp_path / "half")
+    half.finish_round(0)
+    (half.round(0).root / "stages" / "evaluate.json").write_text('{"stage": "eva')
+    names = ["empty", "other", "broken", "old", "half"]
+    client = TestClient(application([tmp_path / name for name in names], ["testserver"]))
+    overview = page(client, "/")
+    for name, words in {
+        "empty": "It is empty",
+        "other": "no config.yaml",
+        "broken": "cannot be read",
+        "old": "is half-written or of another version of mmst",
+        "half": "is not a manifest",
+    }.items():
+        assert words in page(client, f"/{name}/")
+        assert words in overview
+    with pytest.raises(InputError, match="no such directory"):
+        application([tmp_path / "nowhere"])
+
+
+def test_a_manifest_of_another_version_is_a_message_and_not_a_crash(tmp_path) -> None:
+    made = MadeRun(tmp_path / "odd")
+    made.finish_round(0)
+    path = made.round(0).root / "stages" / "evaluate.json"
+    manifest = json.loads(path.read_text())
+    manifest["figures"]["test"] = {"accuracy": 0.5}
+    path.write_text(json.dumps(manifest))
+    client = TestClient(application([made.run.root], ["testserver"]), raise_server_exceptions=False)
+    assert "This run cannot be read here" in page(client, "/odd/", 500)
+
+
+def test_names_of_runs_are_told_apart(tmp_path) -> None:
+    for seed in ("seed-0", "seed-1"):
+        MadeRun(tmp_path / seed / "mmst")
+    assert set(find_runs([tmp_path])) == {"seed-0-mmst", "seed-1-mmst"}
+
+
+def test_what_goes_on_is_said_with_rates_time_left_and_resources(tmp_path) -> None:
+    made = MadeRun(tmp_path / "going")
+    made.finish_round(0)
+    there = {"nodes": 2, "cpus": 8, "gpus": 1, "replicas": 3, "in_flight": 40, "waiting": 7}
+    work = {"work": "solving", "unit": "solutions", "done": 250, "total": 1000, "tokens": 5000}
+    rates = {"per_second": 2.5, "tokens_per_second": 50.0, "updated": 4e9}
+    made.say(round=1, stage="generate", resources=there, **work, **rates)
+    client = TestClient(application([made.run.root], ["testserver"]))
+    assert "round 1: generate" not in page(client, "/going/")
+    with made.hold():
+        text = page(client, "/going/")
+    for words in (
+        "running", "round 1: generate (solving)", "250 of 1,000", "5 min left", "2.5 solutions/s", "50 tokens/s",
+        "<dt>replicas</dt><dd>3</dd>", "<dt>nodes</dt><dd>2</dd>", "<dt>waiting in the queue</dt><dd>7</dd>",
+    ):  # fmt: skip
+        assert words in text
+
+
+def test_a_report_is_one_file_without_scripts(made, tmp_path) -> None:
+    from mmst.dashboard.report import round_report, run_report
+
+    whole = run_report(made.run.root, tmp_path / "whole.html").read_text()
+    part = round_report(made.round(1)).read_text()
+    for text in (whole, part):
+        assert "<script" not in text
+        assert "src=" not in text
+        assert "href=" not in text
+        assert "<svg" in text
+        assert "Promoted" in text
+    assert SCRIPT not in whole
+    assert "Accuracy on dev problems" in whole
+    assert len(part) < 200_000
