@@ -25,7 +25,7 @@ from mmst.problems.record import Problem
 from mmst.progress import Reporter
 from mmst.runs.directory import Commit, RunDirectory
 from mmst.runs.tables import write_table
-from mmst.stages.evaluate import answer_all, outcomes_of
+from mmst.stages.evaluate import answer_all, outcomes_of, statuses_of
 from mmst.stages.job import Job, located
 from mmst.stages.services import Services
 
@@ -57,7 +57,7 @@ def evaluate_checkpoint(
     trust = held_out_accuracy(model) or None
     figures = figures_of(outcomes_of(rows, problems), job.config.methods, trust, order)
     del figures["right"]
-    return {"model": model, "problems": source, **figures}
+    return {"model": model, "problems": source, **figures, "statuses": statuses_of(rows)}
 
 
 def solve_question(
@@ -109,10 +109,11 @@ def checkpoint_job(
     model: str, source: str, methods: Sequence[str], settings: Sequence[str], report: Reporter
 ) -> Iterator[Job]:
     """What the stages need to use one checkpoint, without a run."""
-    tree = {"name": "evaluate", "problems": {"train": source}, "model": {"path": model}}
-    asked = list(methods) or (read_card(model) or {}).get("methods")
+    card = read_card(model) or {}
+    tree = {"name": "evaluate", "problems": {"train": source}, "model": {"path": model}, **card.get("settings", {})}
+    asked = list(methods) or card.get("methods")
     config = build_config(with_settings(tree | ({"methods": asked} if asked else {}), settings), "--set")
-    chosen = methods_named(config.methods)
+    chosen = [method.configured(config) for method in methods_named(config.methods)]
     check_model(config.model)
     with TemporaryDirectory() as scratch, Services(config, chosen, report) as services:
         yield Job(config, RunDirectory(Path(scratch)), {}, chosen, services, report)

@@ -47,7 +47,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
     Raises InputError for what the user gave: problems, model, a directory that holds something else, and a filter
     that kept nothing.
     """
-    methods = methods_named(config.methods)
+    methods = [method.configured(config) for method in methods_named(config.methods)]
     check_model(config.model)
     sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
     with opened(root, config) as run:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from mmst.config.inputs import ModelConfig, ProblemsConfig, ScratchConfig, SplitConfig
 from mmst.config.machines import ClusterConfig, EngineConfig, SandboxConfig
+from mmst.config.methods import SocraticConfig
 from mmst.config.rounds import (
     AgreementConfig,
     EvaluationConfig,
@@ -42,6 +43,7 @@ __all__ = [
     "ScheduleConfig",
     "ScratchConfig",
     "Section",
+    "SocraticConfig",
     "SplitConfig",
     "TaskLimit",
     "TrainingConfig",
@@ -58,6 +60,7 @@ class Config(Section):
     """Every random choice derives from it."""
     methods: Annotated[list[str], Field(min_length=1)] = ["cot", "pot"]
     """Which methods solve: see `mmst/methods/`."""
+    socratic: SocraticConfig = SocraticConfig()
     problems: ProblemsConfig
     model: ModelConfig = ModelConfig()
     round0: RoundZeroConfig = RoundZeroConfig()
@@ -79,6 +82,12 @@ class Config(Section):
             return dict.fromkeys(self.methods, self.sampling.k)
         each, left = divmod(self.sampling.per_problem, len(self.methods))
         return {method: each + (number < left) for number, method in enumerate(self.methods)}
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who has a checkpoint."""
+        two = "socratic" in self.methods and self.socratic.models == "two"
+        return ("solver", "decomposer") if two else ("solver",)
 
     @model_validator(mode="after")
     def _possible(self) -> Config:

@@ -18,7 +18,8 @@ class Outcome:
 
     `keys` has the canonical answer of each method, none where it gave no answer; `gold` is the reference's, none
     where there is none. `slices` names groups of problems that are also reported apart; `further` are the answers of
-    further samples, which only votes look at.
+    further samples, which only votes look at. `aside` has answers that were given with help from the data: they are
+    reported over the problems where there is such help, and have no vote.
     """
 
     problem_id: str
@@ -26,6 +27,7 @@ class Outcome:
     gold: str | None
     slices: frozenset[str] = frozenset()
     further: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    aside: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def answers(self) -> Answers:
@@ -71,28 +73,32 @@ def figures_of(
     }
     right["vote"] = combined["vote"]
     right["any"] = set().union(*(right[method] for method in methods))
+    aside = sorted({name for o in answered for name in o.aside})
+    for name in aside:
+        right[name] = {o.problem_id for o in answered if o.right(o.aside.get(name))}
     names = sorted({name for outcome in answered for name in outcome.slices})
     return {
-        **_accuracy(answered, right),
+        **_accuracy(answered, right, aside),
         "n": len(outcomes),
         "answered": len(answered),
         "ensembles": _accuracy(answered, combined),
-        "slices": {name: _accuracy([o for o in answered if name in o.slices], right) for name in names},
+        "slices": {name: _accuracy([o for o in answered if name in o.slices], right, aside) for name in names},
         "agreement": _agreement(outcomes),
         "phi": {f"{a}-{b}": _phis(answered, right, a, b) for a, b in combinations(methods, 2)},
         "right": {name: sorted(solved) for name, solved in right.items()},
     }
 
 
-def _accuracy(outcomes: Sequence[Outcome], right: Mapping[str, set[str]]) -> dict[str, Any]:
+def _accuracy(outcomes: Sequence[Outcome], right: Mapping[str, set[str]], aside: Sequence[str] = ()) -> dict[str, Any]:
     n = len(outcomes)
     if not n:
         return {"n": 0, "accuracy": None, "intervals": None}
-    counts = {name: sum(o.problem_id in solved for o in outcomes) for name, solved in right.items()}
+    tried = {name: [o for o in outcomes if name not in aside or name in o.aside] for name in right}
+    counts = {name: (sum(o.problem_id in right[name] for o in of), len(of)) for name, of in tried.items() if of}
     return {
         "n": n,
-        "accuracy": {name: count / n for name, count in counts.items()},
-        "intervals": {name: wilson(count, n) for name, count in counts.items()},
+        "accuracy": {name: count / total for name, (count, total) in counts.items()},
+        "intervals": {name: wilson(count, total) for name, (count, total) in counts.items()},
     }
 
 

@@ -1,6 +1,9 @@
 """The methods, by name. Adding one: a file with a class, and its line here (or `register` from elsewhere)."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mmst.errors import InputError
 from mmst.methods.base import Method
@@ -8,6 +11,10 @@ from mmst.methods.cot import ChainOfThought
 from mmst.methods.eot import EquationOfThought
 from mmst.methods.pot import ProgramOfThought
 from mmst.methods.prefix import PrefixTree
+from mmst.methods.socratic import Socratic
+
+if TYPE_CHECKING:
+    from mmst.config import Config
 
 METHODS: dict[str, Method] = {}
 
@@ -18,7 +25,7 @@ def register(method: Method) -> Method:
     return method
 
 
-for _method in (ChainOfThought(), ProgramOfThought(), EquationOfThought(), PrefixTree()):
+for _method in (ChainOfThought(), ProgramOfThought(), EquationOfThought(), PrefixTree(), Socratic()):
     register(_method)
 
 
@@ -32,11 +39,16 @@ def methods_named(names: list[str]) -> list[Method]:
     return [METHODS[name] for name in names]
 
 
-def method_and_view(name: str) -> tuple[Method, str] | None:
+def all_methods(config: Config) -> dict[str, Method]:
+    """Every registered method by its name, with the settings of a run."""
+    return {name: method.configured(config) for name, method in METHODS.items()}
+
+
+def method_and_view(name: str, methods: Mapping[str, Method] = METHODS) -> tuple[Method, str] | None:
     """The method of this name with its view, or the method that a view of this name shows; none where there is none."""
-    if name in METHODS:
-        return METHODS[name], METHODS[name].view
-    return next(((m, name) for m in METHODS.values() if name == m.view or name in m.other_views), None)
+    if name in methods:
+        return methods[name], methods[name].view
+    return next(((m, name) for m in methods.values() if name == m.view or name in m.other_views), None)
 
 
 def cascade_order(methods: Sequence[Method], named: Sequence[str] = ()) -> list[str]:

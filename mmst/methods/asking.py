@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmst.errors import InputError
-from mmst.methods.base import Example, Method
+from mmst.methods.base import Example, Method, Wording
 
 Style = Literal["base", "chat", "tuned"]
 CARD = "mmst.json"
@@ -41,13 +41,17 @@ class Asking:
 
     def to_solve(self, method: Method, question: str) -> str:
         """The prompt that asks for a solution of a question."""
-        instruction = self.wordings.get(method.name, method.wording.solve)
+        return self.to_do(method.name, method.wording, question)
+
+    def to_do(self, task: str, wording: Wording, shown: str) -> str:
+        """The prompt that shows something and asks for what a task makes of it."""
+        instruction = self.wordings.get(task, wording.solve)
         if self.style == "tuned":
-            return f"{question}\n{instruction}\n"
+            return f"{shown}\n{instruction}\n"
         if self.style == "chat":
-            return self._chat(f"{question}\n\n{instruction} {method.wording.explain}")
-        shots = [f"Question: {s.question}\n{instruction}\n{s.solution}" for s in method.wording.shots]
-        return "\n\n".join([method.wording.explain, *shots, f"Question: {question}\n{instruction}\n"])
+            return self._chat(f"{shown}\n\n{instruction} {wording.explain}")
+        shots = [f"Question: {s.question}\n{instruction}\n{s.solution}" for s in wording.shots]
+        return "\n\n".join([wording.explain, *shots, f"Question: {shown}\n{instruction}\n"])
 
     def to_translate(self, source: Method, text: str, target: Method, question: str | None) -> str:
         """The prompt that asks to rewrite a solution; `question` none shows the solution alone."""
@@ -64,10 +68,6 @@ class Asking:
         ]
         return "\n\n".join([target.wording.explain, *shots, f"Question: {above}{shown}\n{instruction}\n"])
 
-    def example(self, method: Method, question: str, text: str) -> Example:
-        """A solution as a row to train on."""
-        return Example(self.to_solve(method, question), method.solution(text), method.name)
-
     def pair(self, source: Method, text: str, target: Method, translated: str, question: str | None) -> Example:
         """A translation as a row to train on."""
         prompt = self.to_translate(source, text, target, question)
@@ -80,7 +80,7 @@ class Asking:
 
     def card(self, methods: Sequence[Method], **more: Any) -> dict[str, Any]:
         """What `mmst.json` holds."""
-        tasks = {m.name: self.wordings.get(m.name, m.wording.solve) for m in methods}
+        tasks = {t: self.wordings.get(t, wording.solve) for m in methods for t, wording in m.tasks.items()}
         for a in methods:
             for b in methods:
                 if a is not b:
@@ -134,6 +134,12 @@ def held_out_accuracy(checkpoint: str | Path) -> dict[str, float]:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{Path(checkpoint) / HELD_OUT}: cannot be read ({error})") from error
+
+
+def role_of(checkpoint: Path | str, role: str) -> Path | str:
+    """The checkpoint of a role that belongs to a solver's: what its `mmst.json` names, else the solver's own."""
+    place = (read_card(checkpoint) or {}).get("roles", {}).get(role)
+    return (Path(checkpoint) / place).resolve() if place else checkpoint
 
 
 def chat_template(checkpoint: str | Path) -> Callable[[list[dict[str, str]]], str] | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from mmst.config import Config
     from mmst.methods.asking import Asking
     from mmst.problems.record import Problem
     from mmst.sandbox import Sandbox
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One completion asked of the model. `seed` makes it repeatable; see `mmst.runs.seeds`."""
+    """One completion asked of the model. `seed` makes it repeatable; see `mmst.runs.seeds`. `role` says who is asked,
+    where roles are checkpoints of their own."""
 
     prompt: str
     seed: int
@@ -23,6 +25,7 @@ class Request:
     temperature: float = 0.0
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
+    role: str = "solver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class Verdict:
     """What judging gave: `ok` with an answer, or why there is none. Never an exception turned into "wrong".
 
     Statuses: ok, no_answer, truncated, syntax_error, runtime_error, timeout, memory, output_limit, forbidden,
-    crashed; of equations also underdetermined, contradictory, several_solutions, not_numeric, unsolved.
-    `answer` is as it was written or computed, `key` its canonical form: equal answers have equal keys.
+    crashed; of equations also underdetermined, contradictory, several_solutions, not_numeric, unsolved; of
+    sub-questions no_questions, too_many_questions, repeated_question, unanswered_question. `answer` is as it was
+    written or computed, `key` its canonical form: equal answers have equal keys.
     """
 
     status: str
@@ -83,11 +87,13 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row to train on: loss on the completion (and the end of text) only. `task` names its share of the mixture."""
+    """One row to train on: loss on the completion (and the end of text) only. `task` names its share of the mixture,
+    `role` who learns from it."""
 
     prompt: str
     completion: str
     task: str
+    role: str = "solver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,6 @@ class Turn:
 
     request: Request
     completion: Completion
-    role: str = "solver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Draw:
 
     def request(self, prompt: str, *, role: str = "solver", turn: int = 0, stop: tuple[str, ...] = ()) -> Request:
         """The request for one turn."""
-        return Request(prompt, self.seed(role, turn), self.max_tokens, self.temperature, self.top_p, stop)
+        return Request(prompt, self.seed(role, turn), self.max_tokens, self.temperature, self.top_p, stop, role)
 
 
 Judge = Callable[[str, Completion], Awaitable[Verdict]]
@@ -148,6 +153,19 @@ class Method(ABC):
     """Whether its answer is computed from the text, so that a failure shows."""
     wording: ClassVar[Wording]
 
+    def configured(self, config: Config) -> Method:
+        """This method with the settings of a run; itself where it has none."""
+        return self
+
+    @property
+    def tasks(self) -> Mapping[str, Wording]:
+        """How each kind of request is worded."""
+        return {self.name: self.wording}
+
+    def with_reference(self, problem: Problem) -> Method | None:
+        """This method with the part of the work that the data has done for a problem; evaluated beside it."""
+        return None
+
     async def solve(self, problem: Problem, asking: Asking, model: Model, judge: Judge, draw: Draw) -> list[Turn]:
         """Write one solution. This default asks once; a method may take turns and look at verdicts between them."""
         prompt = asking.to_solve(self, problem.question)
@@ -169,6 +187,10 @@ class Method(ABC):
     def solution(self, text: str) -> str:
         """The solution itself, without what a model may have put around it."""
         return text.strip()
+
+    def examples(self, asking: Asking, question: str, text: str) -> list[Example]:
+        """A solution as rows to train on."""
+        return [Example(asking.to_solve(self, question), self.solution(text), self.name)]
 
     def from_view(self, view: Any, answer: str | None) -> str:
         """A view of the data as this method's solution; `answer` is the reference, for views that don't state it."""

@@ -93,9 +93,19 @@ class Known:
         return cls(frozenset(numbers for numbers, _ in pairs), frozenset(phrasing for _, phrasing in pairs))
 
 
-def slices(problem: Problem, known: Known) -> set[str]:
-    """What is new in a problem, to report it apart: `new_numbers`, `new_phrasing`."""
+def steps_of(problem: Problem) -> int | None:
+    """How many steps a problem takes: `meta["steps"]` where known, else its annotated sub-questions."""
+    stated = problem.meta.get("steps")
+    return stated if isinstance(stated, int) else len(problem.views.get("socratic") or ()) or None
+
+
+def slices(problem: Problem, known: Known | None = None) -> set[str]:
+    """What a problem is reported apart by: `steps_<n>`, and against what is known `new_numbers`, `new_phrasing`."""
     found = set()
+    if (steps := steps_of(problem)) is not None:
+        found.add(f"steps_{steps}")
+    if known is None:
+        return found
     numbers = numbers_of(problem)
     if numbers and numbers not in known.numbers:
         found.add("new_numbers")

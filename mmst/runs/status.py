@@ -120,11 +120,11 @@ def rounds_table(rounds: list[dict[str, Any]]) -> Table:
 
 
 def slices_table(rounds: list[dict[str, Any]]) -> Table | None:
-    """The same for what is new in test problems, apart; none where nothing is."""
+    """The same for kinds of test problems, apart; none where there are none."""
     names = list(dict.fromkeys(name for r in rounds for name in (r["slices"] or {})))
     if not names:
         return None
-    title = "of which new against everything learned from, %"
+    title = "kinds of test problems apart (new: against everything learned from), %"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     methods = [m for m in rounds[-1]["accuracy"] or {} if m != "any"]
     for column in ("", "n", *(f"round {r['round']}: {'/'.join(methods)}" for r in rounds)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,8 @@ from mmst.stages.job import Job, located
 from mmst.stages.solving import Solver
 from mmst.stages.train import SNAPSHOT
 
+REFERENCE = "_reference"
+"""Ends the name of a method's figures where the data helped it."""
 FLAT_WITHIN = 0.03
 """Round 0 is flat when no method's dev accuracy moved by this much over its last steps."""
 
@@ -55,6 +58,7 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
         if trained:
             write_json(round_.checkpoint / HELD_OUT, {"problems": len(dev), "accuracy": trust})
         figures: dict[str, Any] = {"dev": on_dev, "test": on_test, "flat": _flat(before, on_dev, names)}
+        figures["statuses"] = statuses_of(rows)
         if round_.number:
             last = json.loads((job.run.round(round_.number - 1).evaluation / "figures.json").read_text())
             figures["against_last_round"] = {
@@ -70,15 +74,18 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
 def answer_all(
     job: Job, solver: Solver, problems: Sequence[Problem], number: int, purpose: str, samples: int = 1
 ) -> list[Solution]:
-    """Every method's answers to every problem, in the order of the problems: one greedy, further `samples` drawn."""
+    """Every method's answers to every problem, in the order of the problems: one greedy, further `samples` drawn; and
+    `<method>_reference`, greedily, where the data has done a part of the method's work."""
     drawing = replace(solver, temperature=job.config.sampling.temperature, top_p=job.config.sampling.top_p)
-    wanted = [(problem, method, n) for problem in problems for method in job.methods for n in range(samples)]
+    pairs = [(problem, method) for problem in problems for method in job.methods]
+    wanted = [(problem, method, n, "") for problem, method in pairs for n in range(samples)]
+    wanted += [(p, helped, 0, REFERENCE) for p, method in pairs if (helped := method.with_reference(p))]
     with job.report.bar("evaluating", len(wanted), "solutions") as bar:
 
-        async def answer(problem: Problem, method: Method, sample: int) -> Solution:
-            rows = await (drawing if sample else solver).solve(problem, method, sample, number, purpose)
+        async def answer(problem: Problem, method: Method, sample: int, help_: str) -> Solution:
+            rows = await (drawing if sample else solver).solve(problem, method, sample, number, purpose + help_)
             bar.advance(1, sum(row.tokens for row in rows))
-            return rows[-1]
+            return replace(rows[-1], method=method.name + help_)
 
         async def all_of_them() -> list[Solution]:
             return list(await asyncio.gather(*(answer(*each) for each in wanted)))
@@ -100,10 +107,19 @@ def outcomes_of(rows: Sequence[Solution], problems: Sequence[Problem], known: Kn
         keys: dict[str, list[str | None]] = {}
         for row in sorted(answers, key=lambda row: row.sample):
             keys.setdefault(row.method, []).append(row.key if row.status == "ok" else None)
-        new = frozenset(slices(problem, known)) if known else frozenset[str]()
+        aside = {method: keys.pop(method)[0] for method in list(keys) if method.endswith(REFERENCE)}
         greedy, further = ({m: k[0] for m, k in keys.items()}, {m: k[1:] for m, k in keys.items()})
-        outcomes.append(Outcome(problem.id, greedy, reference.key if reference else None, new, further))
+        gold = reference.key if reference else None
+        outcomes.append(Outcome(problem.id, greedy, gold, frozenset(slices(problem, known)), further, aside))
     return outcomes
+
+
+def statuses_of(rows: Sequence[Solution]) -> dict[str, dict[str, int]]:
+    """How many answers of each method got which verdict."""
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(row.method, Counter())[row.status] += 1
+    return {method: dict(of.most_common()) for method, of in counts.items()}
 
 
 def _flat(before: Mapping[str, Any] | None, after: Mapping[str, Any], methods: Sequence[str]) -> bool | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmst.config import Config
-from mmst.methods.asking import asking_for
+from mmst.methods import all_methods
+from mmst.methods.asking import asking_for, role_of
 from mmst.methods.base import Method
 from mmst.problems.record import Problem
 from mmst.progress import Reporter
 from mmst.runs.directory import Commit, RunDirectory
 from mmst.runs.files import checksum
 from mmst.stages.services import Services
-from mmst.stages.solving import Solver
+from mmst.stages.solving import Roles, Solver
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Job:
     methods: list[Method]
     services: Services
     report: Reporter
+
+    @functools.cached_property
+    def all_methods(self) -> dict[str, Method]:
+        """Every method there is, with the settings of this run: round 0 may train ones that rounds don't use."""
+        return all_methods(self.config)
 
     def current_checkpoint(self, number: int) -> Path | str:
         """The checkpoint that the loop holds after round `number`: inside the run, or as it was given."""
@@ -41,10 +48,14 @@ class Job:
     def solver_for(
         self, checkpoint: Path | str, commit: Commit, temperature: float = 0.0, top_p: float = 1.0
     ) -> Solver:
-        """A checkpoint, loaded and ready to solve."""
-        with commit.timed("engine"):
-            engine = self.services.engine(checkpoint)
-        commit.engines.append({"checkpoint": str(checkpoint), **engine.report})
+        """A checkpoint with those of its other roles, loaded and ready to solve."""
+        names, models = {}, {}
+        for role in self.config.roles:
+            own = role_of(checkpoint, role)
+            with commit.timed("engine"):
+                engine = self.services.engine(own, role)
+            commit.engines.append({"checkpoint": str(own), **engine.report})
+            names[role], models[role] = name_of(own), engine
         with commit.timed("judges"):
             judges = self.services.judges()
         in_flight = self.config.cluster.in_flight * max(
@@ -52,9 +63,9 @@ class Job:
         )
         return Solver(
             asking=asking_for(checkpoint, self.config.model.style),
-            model=engine,
+            model=Roles(models),
             judge=judges.judge,
-            checkpoint=name_of(checkpoint),
+            checkpoints=names,
             seed=self.config.seed,
             slots=asyncio.Semaphore(in_flight),
             max_tokens=self.config.sampling.max_tokens,

@@ -18,12 +18,13 @@ from mmst.problems.record import Problem
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """A row of `pool.parquet`. `source` is view, native, translated or pair; `solution_id` leads to the solution
-    that it shows, none for views."""
+    """A row of `pool.parquet`. `role` says who learns from it, where roles have checkpoints of their own; `source` is
+    view, native, translated or pair; `solution_id` leads to the solution that it shows, none for views."""
 
     prompt: str
     completion: str
     task: str
+    role: str
     source: str
     problem_id: str
     solution_id: str | None
@@ -36,6 +37,7 @@ def view_rows(
     seed: int,
     show_question: bool,
     noise: float = 0.0,
+    methods: Mapping[str, Method] = METHODS,
 ) -> Iterator[TrainingRow]:
     """Rows from the views that came with the data: solutions (`pot`, or `program` by the view's name) and translations
     between views (`pot->cot`).
@@ -48,8 +50,8 @@ def view_rows(
     random.Random(f"{seed}:views").shuffle(order)
     used: set[str] = set()
     for task, settings in tasks.items():
-        shown = _shown_by(task)
-        able = [p for p in order if all(view in p.views for _, view in shown)]
+        shown = _shown_by(task, methods)
+        able = [p for p in order if all(p.views.get(view) for _, view in shown)]
         if settings.limit is not None:
             fresh_first = sorted(able, key=lambda p: p.id in used)
             able = fresh_first[: settings.limit]
@@ -60,11 +62,11 @@ def view_rows(
         for problem in able:
             texts = [m.from_view(_annotated(problem, view, seed, noise), problem.answer) for m, view in shown]
             if len(shown) == 1:
-                example = asking.example(shown[0][0], problem.question, texts[0])
+                examples = shown[0][0].examples(asking, problem.question, texts[0])
             else:
                 question = problem.question if show_question else None
-                example = asking.pair(shown[0][0], texts[0], shown[1][0], texts[1], question)
-            yield _row(example, "view", problem.id, None)
+                examples = [asking.pair(shown[0][0], texts[0], shown[1][0], texts[1], question)]
+            yield from (_row(example, "view", problem.id, None) for example in examples)
 
 
 def _annotated(problem: Problem, view: str, seed: int, noise: float) -> Any:
@@ -80,6 +82,7 @@ def pool_rows(
     pairs: bool,
     show_question: bool,
     chosen: Collection[str] | None = None,
+    methods: Mapping[str, Method] = METHODS,
 ) -> Iterator[TrainingRow]:
     """Rows from kept solutions and kept translations; with `pairs` the latter also as translations.
 
@@ -89,31 +92,33 @@ def pool_rows(
     for solution in natives:
         originals[solution.solution_id] = solution
         if chosen is None or solution.solution_id in chosen:
-            yield _solved(solution, "native", questions, asking)
+            yield from _solved(solution, "native", questions, asking, methods)
     for solution in translations:
         if chosen is not None and solution.solution_id not in chosen:
             continue
-        yield _solved(solution, "translated", questions, asking)
+        yield from _solved(solution, "translated", questions, asking, methods)
         if pairs:
             origin = originals[str(solution.origin_id)]
             question = questions[solution.problem_id] if show_question else None
-            source, target = METHODS[origin.method], METHODS[solution.method]
+            source, target = methods[origin.method], methods[solution.method]
             example = asking.pair(source, origin.text, target, solution.text, question)
             yield _row(example, "pair", solution.problem_id, solution.solution_id)
 
 
-def _solved(solution: Solution, source: str, questions: Mapping[str, str], asking: Asking) -> TrainingRow:
-    example = asking.example(METHODS[solution.method], questions[solution.problem_id], solution.text)
-    return _row(example, source, solution.problem_id, solution.solution_id)
+def _solved(
+    solution: Solution, source: str, questions: Mapping[str, str], asking: Asking, methods: Mapping[str, Method]
+) -> Iterator[TrainingRow]:
+    for example in methods[solution.method].examples(asking, questions[solution.problem_id], solution.text):
+        yield _row(example, source, solution.problem_id, solution.solution_id)
 
 
 def _row(example: Example, source: str, problem_id: str, solution_id: str | None) -> TrainingRow:
-    return TrainingRow(example.prompt, example.completion, example.task, source, problem_id, solution_id)
+    return TrainingRow(example.prompt, example.completion, example.task, example.role, source, problem_id, solution_id)
 
 
-def _shown_by(task: str) -> list[tuple[Method, str]]:
+def _shown_by(task: str, methods: Mapping[str, Method]) -> list[tuple[Method, str]]:
     """The methods that a task trains, each with the view that shows it."""
-    found = [method_and_view(name) for name in task.split("->")]
+    found = [method_and_view(name, methods) for name in task.split("->")]
     if len(found) > 2 or None in found:
         raise InputError(
             f"round0.tasks or views: `{task}` is no method, no view of one, and no pair such as `pot->cot`"

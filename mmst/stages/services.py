@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,8 +37,8 @@ class Services:
     def __init__(self, config: Config, methods: list[Method], report: Reporter) -> None:
         self.config, self.methods, self.report = config, methods, report
         self._loop = asyncio.Runner()
-        self._engine: Engine | None = None
-        self._loaded: Path | str | None = None
+        self._engines: dict[str, Engine] = {}
+        self._loaded: dict[str, Path | str] = {}
         self._judges: JudgePool | None = None
         self._counted: dict[str, int] = {}
         self._exit = contextlib.ExitStack()
@@ -52,7 +53,7 @@ class Services:
         try:
             if self._judges is not None:
                 self.wait(self._judges.close())
-            self.release_engine()
+            self.release_engines()
         finally:
             self._exit.close()
 
@@ -68,28 +69,29 @@ class Services:
             private = self._exit.enter_context(ray_session(self.config.cluster.address))
             check_resources(self.config, ray.cluster_resources(), private)
 
-    def engine(self, checkpoint: Path | str) -> Engine:
-        """The engine, holding this checkpoint."""
+    def engine(self, checkpoint: Path | str, role: str = "solver") -> Engine:
+        """The engine of a role, holding this checkpoint."""
         from mmst.engine import Engine
 
         self.cluster()
-        if self._engine is None:
-            self._engine = Engine.start(f"mmst-{self.config.name}", self.config.engine, checkpoint, self.report.line)
-        elif self._loaded != checkpoint:
-            self._engine.load(checkpoint)
-        self._loaded = checkpoint
-        return self._engine
+        if role not in self._engines:
+            name = f"mmst-{self.config.name}" + ("" if role == "solver" else f"-{role}")
+            self._engines[role] = Engine.start(name, self.config.engine, checkpoint, self.report.line)
+        elif self._loaded[role] != checkpoint:
+            self._engines[role].load(checkpoint)
+        self._loaded[role] = checkpoint
+        return self._engines[role]
 
-    def release_engine(self) -> None:
-        """Take the engine down and give its devices back."""
-        if self._engine is not None:
-            self._engine.stop()
-            self._engine = self._loaded = None
+    def release_engines(self) -> None:
+        """Take the engines down and give their devices back."""
+        while self._engines:
+            _, engine = self._engines.popitem()
+            engine.stop()
 
     def make_room_for_training(self) -> None:
-        """Where engine and trainer share their devices, the engine goes."""
+        """Where engine and trainer share their devices, the engines go."""
         if self.config.cluster.placement == "shared":
-            self.release_engine()
+            self.release_engines()
 
     def judges(self) -> JudgePool:
         """The judges."""
@@ -120,10 +122,13 @@ class Services:
             with contextlib.suppress(ray.exceptions.RayError):
                 there = ray.cluster_resources()
                 nodes = sum(name.startswith("node:") and name != "node:__internal_head__" for name in there)
-                replicas = self._engine.replicas() if self._engine else 0
+                replicas = sum(engine.replicas() for engine in self._engines.values())
                 there = {"cpus": there.get("CPU", 0), "gpus": there.get("GPU", 0)}
                 self._cluster = {"nodes": nodes, **there, "replicas": replicas}
-        return self._cluster | (self._engine.queue() if self._engine else {})
+        queue = Counter[str]()
+        for engine in self._engines.values():
+            queue.update(engine.queue())
+        return self._cluster | queue
 
 
 @contextlib.contextmanager
@@ -161,15 +166,15 @@ def check_resources(config: Config, there: Mapping[str, float], fixed: bool) -> 
     Raises InputError with what was asked for and what there is. A cluster that may grow is given the chance to.
     """
     engine, cluster = config.engine, config.cluster
-    replicas = engine.replicas if engine.replicas is not None else max(1, engine.min_replicas)
+    engines = len(config.roles) * (engine.replicas if engine.replicas is not None else max(1, engine.min_replicas))
     for resource, serving, training in (
-        ("CPU", replicas * engine.cpus, cluster.train_workers * cluster.train_cpus),
-        ("GPU", replicas * engine.gpus, cluster.train_workers * cluster.train_gpus),
+        ("CPU", engines * engine.cpus, cluster.train_workers * cluster.train_cpus),
+        ("GPU", engines * engine.gpus, cluster.train_workers * cluster.train_gpus),
     ):
         asked = serving + training if cluster.placement == "split" else max(serving, training)
         if fixed and asked > there.get(resource, 0.0):
             raise InputError(
                 f"cluster: {asked:g} {resource} are asked for (engine {serving:g}, training {training:g}, placement "
-                f"{cluster.placement}), this machine has {there.get(resource, 0.0):g}; lower engine.replicas or "
-                f"cluster.train_workers, or set cluster.placement=shared"
+                f"{cluster.placement}), this machine has {there.get(resource, 0.0):g}; lower engine.replicas, "
+                f"engine.{resource.lower()}s or cluster.train_workers, or set cluster.placement=shared"
             )

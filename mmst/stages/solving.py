@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from mmst.methods.asking import Asking
@@ -13,16 +13,28 @@ from mmst.runs.seeds import seed_of
 
 
 @dataclass(frozen=True)
-class Solver:
-    """One checkpoint at work on problems.
+class Roles:
+    """A model for each role behind one `complete`; the solver takes every role that has none."""
 
-    `checkpoint` names it in the rows, `seed` is the run's, `slots` bounds how many solutions are under way.
+    models: Mapping[str, Model]
+
+    async def complete(self, request: Request) -> Completion:
+        """The completion by whoever has the request's role."""
+        return await (self.models.get(request.role) or self.models["solver"]).complete(request)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """The checkpoint of a round at work on problems.
+
+    `checkpoints` names the weights of each role in the rows, `seed` is the run's, `slots` bounds how many solutions
+    are under way.
     """
 
     asking: Asking
     model: Model
     judge: Callable[[str, Completion], Awaitable[Verdict]]
-    checkpoint: str
+    checkpoints: Mapping[str, str]
     seed: int
     slots: asyncio.Semaphore
     max_tokens: int
@@ -54,7 +66,7 @@ class Solver:
                     round=round_,
                     method=method.name,
                     sample=sample,
-                    role=turn.role,
+                    role=turn.request.role,
                     turn=number,
                 )
             )
@@ -91,7 +103,7 @@ class Solver:
     ) -> Solution:
         return Solution(
             solution_id=solution_id,
-            checkpoint=self.checkpoint,
+            checkpoint=self.checkpoints.get(request.role) or self.checkpoints["solver"],
             seed=request.seed,
             prompt=request.prompt,
             text=completion.text,

@@ -7,11 +7,12 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmst.config import TaskLimit
 from mmst.methods import METHODS
-from mmst.methods.asking import CARD, Asking, asking_for
-from mmst.runs.directory import RoundDirectory
+from mmst.methods.asking import CARD, Asking, asking_for, role_of
+from mmst.runs.directory import Commit, RoundDirectory
 from mmst.runs.files import append_line, checksum, write_json
 from mmst.runs.seeds import seed_of
 from mmst.runs.tables import read_table, write_table
@@ -19,17 +20,17 @@ from mmst.stages.filter import read_kept
 from mmst.stages.job import Job, located
 from mmst.stages.rows import TrainingRow, pool_rows, view_rows
 
-SNAPSHOT = "solver-early"
+if TYPE_CHECKING:
+    from mmst.training import TrainingResult
+
+EARLY = "-early"
+"""Ends the name of a checkpoint that training passed on its way."""
+SNAPSHOT = f"solver{EARLY}"
 
 
 def train(job: Job, round_: RoundDirectory) -> None:
-    """Write `pool.parquet` and `checkpoints/solver/`; round 0 also `checkpoints/solver-early/` to see if it is flat."""
-    from mmst.training import train as fit
-
-    settings, zero = job.config.training, round_.number == 0
-    schedule = (zero and job.config.round0.schedule) or settings.schedule
-    mixture = job.config.round0.mixture if zero and job.config.round0.mixture is not None else settings.mixture
-    flat_at = job.config.round0.flat_at if zero and job.config.round0.flat_at < 1 else None
+    """Write `pool.parquet` and `checkpoints/<role>/`; round 0 also `checkpoints/<role>-early/` to see if it is flat."""
+    flat_at = job.config.round0.flat_at if not round_.number and job.config.round0.flat_at < 1 else None
     with round_.stage("train") as commit:
         with commit.timed("rows"):
             start = _start(job, round_)
@@ -41,29 +42,47 @@ def train(job: Job, round_: RoundDirectory) -> None:
                 start = _from_scratch(job, round_)
         job.services.make_room_for_training()
         job.services.cluster()
-        with commit.timed("train"), job.report.bar("training", schedule.steps or 0, "steps") as bar:
-            result = fit(
-                rows=round_.pool,
-                start=start,
-                output=round_.checkpoint,
-                training=settings,
-                schedule=schedule,
-                mixture=mixture,
-                cluster=job.config.cluster,
-                seed=seed_of(job.config.seed, round_.number, "train"),
-                storage=round_.root / "training",
-                name=f"{job.config.name}-round-{round_.number:03d}",
-                snapshot_at=flat_at,
-                snapshot=round_.root / "checkpoints" / SNAPSHOT if flat_at else None,
-                on_step=lambda step: bar.advance(1),
-            )
-        _write_card(job, round_, asking)
-        commit.parts = [round_.part(round_.pool, rows), round_.part(round_.checkpoint)]
-        if flat_at:
-            commit.parts.append(round_.part(round_.root / "checkpoints" / SNAPSHOT))
-        commit.figures = {"rows": dict(sorted(counts.items())), **result.figures()}
-        for point in result.losses:
-            append_line(job.run.metrics, {"round": round_.number, "stage": "train", **point})
+        results = {role: _fit(job, round_, role, role_of(start, role), flat_at, commit) for role in job.config.roles}
+        _write_cards(job, round_, asking)
+        commit.parts = [round_.part(round_.pool, rows)]
+        names = [role + early for role in results for early in ("", EARLY) if flat_at or not early]
+        commit.parts += [round_.part(round_.checkpoint.with_name(name)) for name in names]
+        commit.figures = {"rows": dict(sorted(counts.items())), **results.pop("solver").figures()}
+        if results:
+            commit.figures["roles"] = {role: result.figures() for role, result in results.items()}
+
+
+def _fit(
+    job: Job, round_: RoundDirectory, role: str, start: str | Path, flat_at: float | None, commit: Commit
+) -> TrainingResult:
+    """Train the checkpoint of a role on its rows; the solver, where it is the only one, on all."""
+    from mmst.training import train as fit
+
+    config, zero = job.config, round_.number == 0
+    schedule = (zero and config.round0.schedule) or config.training.schedule
+    mixture = config.round0.mixture if zero and config.round0.mixture is not None else config.training.mixture
+    target = round_.checkpoint.with_name(role)
+    alone = len(config.roles) == 1
+    with commit.timed("train"), job.report.bar(f"training {role}", schedule.steps or 0, "steps") as bar:
+        result = fit(
+            rows=round_.pool,
+            role=None if alone else role,
+            start=start,
+            output=target,
+            training=config.training,
+            schedule=schedule,
+            mixture=mixture,
+            cluster=config.cluster,
+            seed=seed_of(config.seed, round_.number, "train", *([] if role == "solver" else [role])),
+            storage=round_.root / f"training-{role}",
+            name=f"{config.name}-round-{round_.number:03d}-{role}",
+            snapshot_at=flat_at,
+            snapshot=target.with_name(role + EARLY) if flat_at else None,
+            on_step=lambda step: bar.advance(1),
+        )
+    for point in result.losses:
+        append_line(job.run.metrics, {"round": round_.number, "stage": "train", "role": role, **point})
+    return result
 
 
 def _start(job: Job, round_: RoundDirectory) -> str | Path | None:
@@ -90,13 +109,15 @@ def _rows(job: Job, round_: RoundDirectory, asking: Asking) -> Iterator[Training
         zero = config.round0
         views = zero.views or [method.name for method in job.methods]
         tasks = zero.tasks or {view: TaskLimit() for view in views}
-        yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show, zero.noise)
+        methods = job.all_methods
+        yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show, zero.noise, methods)
     questions = {problem.id: problem.question for problem in job.problems["train"]}
     rounds = [job.run.round(number) for number in range(1, round_.number + 1 if config.rounds.generate else 1)]
     chosen = _drawn(rounds, config.training.pool_limit, config.seed)
     for earlier in rounds:
         natives, translations = read_kept(earlier, "filter"), read_kept(earlier, "translate")
-        yield from pool_rows(natives, translations, questions, asking, config.translate.train_pairs, show, chosen)
+        pairs, methods = config.translate.train_pairs, job.all_methods
+        yield from pool_rows(natives, translations, questions, asking, pairs, show, chosen, methods)
 
 
 def _drawn(rounds: Sequence[RoundDirectory], limit: int | None, seed: int) -> set[str] | None:
@@ -124,10 +145,17 @@ def _from_scratch(job: Job, round_: RoundDirectory) -> Path:
     return target
 
 
-def _write_card(job: Job, round_: RoundDirectory, asking: Asking) -> None:
+def _write_cards(job: Job, round_: RoundDirectory, asking: Asking) -> None:
+    """Say in every checkpoint how to ask it, and in the solver's where the other roles are."""
     methods = [METHODS[name] for name in sorted(METHODS)]
-    for checkpoint in (round_.checkpoint, round_.root / "checkpoints" / SNAPSHOT):
-        if checkpoint.is_dir():
+    for role in job.config.roles:
+        for early in ("", EARLY):
+            checkpoint = round_.checkpoint.with_name(role + early)
+            if not checkpoint.is_dir():
+                continue
             tokenizer = checksum(checkpoint / "tokenizer.json") if (checkpoint / "tokenizer.json").exists() else None
-            card = asking.card(methods, tokenizer=tokenizer, run=job.config.name, round=round_.number)
-            write_json(checkpoint / CARD, {**card, "methods": job.config.methods})
+            card = asking.card(methods, tokenizer=tokenizer, run=job.config.name, round=round_.number, role=role)
+            if role == "solver":
+                card["roles"] = {other: f"../{other}{early}" for other in job.config.roles if other != role}
+            settings = {"socratic": job.config.socratic.model_dump()}
+            write_json(checkpoint / CARD, {**card, "methods": job.config.methods, "settings": settings})

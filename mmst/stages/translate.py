@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 
 from mmst.answers import read_answer
-from mmst.methods import METHODS
 from mmst.methods.base import Method, Solution
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.tables import read_table, write_table
@@ -30,7 +29,7 @@ def translate(job: Job, round_: RoundDirectory) -> None:
             async def rewrite(item: tuple[Solution, Method]) -> list[Solution]:
                 origin, target = item
                 question = questions[origin.problem_id] if settings.include_question else None
-                row = await solver.translate(origin, METHODS[origin.method], target, question, number)
+                row = await solver.translate(origin, job.all_methods[origin.method], target, question, number)
                 bar.advance(1, row.tokens)
                 return [row]
 

@@ -56,8 +56,9 @@ def load_tokenizer(start: str | Path) -> PreTrainedTokenizerBase:
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
-def encode(rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Encoded:
-    """Read a Parquet file with columns prompt, completion, task, and make tokens of it.
+def encode(rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, role: str | None = None) -> Encoded:
+    """Read a Parquet file with columns prompt, completion, task, and make tokens of it; of one role's rows where the
+    column `role` matters.
 
     The prompt is encoded as a server does it (with begin of text where the tokenizer has one and the text does not),
     the completion on its own, then the end of text. Left out and counted: examples longer than `max_length` tokens
@@ -66,7 +67,8 @@ def encode(rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> E
     """
     import pyarrow.parquet as pq
 
-    table = pq.read_table(rows, columns=["prompt", "completion", "task"]).to_pydict()
+    wanted = [("role", "==", role)] if role else None
+    table = pq.read_table(rows, columns=["prompt", "completion", "task"], filters=wanted).to_pydict()
     special, begin = set(tokenizer.all_special_ids), tokenizer.bos_token
     tokens: list[int] = []
     starts, prompts, tasks, left_out = [0], [], [], Counter[str]()

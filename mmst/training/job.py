@@ -76,6 +76,7 @@ class TrainingResult:
 def train(
     *,
     rows: Path,
+    role: str | None = None,
     start: str | Path,
     output: Path,
     training: TrainingConfig,
@@ -93,7 +94,7 @@ def train(
 
     Parameters
     ----------
-    rows: file with columns `prompt`, `completion`, `task`.
+    rows: file with columns `prompt`, `completion`, `task`; with a `role` only the rows where the column `role` says so.
     start: model directory or hub id to start from.
     output: the new checkpoint directory; appears when it is complete. `snapshot` likewise, as the model was after
         `snapshot_at` (share) of the steps.
@@ -107,7 +108,7 @@ def train(
     """
     began = time.time()
     tokenizer = load_tokenizer(start)
-    encoded = encode(rows, tokenizer, training.max_length)
+    encoded = encode(rows, tokenizer, training.max_length, role)
     steps = step_count(schedule, len(encoded.tasks), training.batch)
     try:
         order = draw_examples(encoded.tasks, mixture, training.batch, steps, seed)

@@ -118,6 +118,20 @@ def test_test_votes_trust_the_dev_accuracy_and_not_their_own() -> None:
     assert figures_of(rows, METHODS)["accuracy"]["vote"] == 1.0
 
 
+def test_answers_that_the_data_helped_with_have_no_vote_and_count_where_there_was_help() -> None:
+    helped = [
+        Outcome("a", {"cot": "1", "pot": "2"}, "1", frozenset({"short"}), aside={"pot_reference": "1"}),
+        Outcome("b", {"cot": "1", "pot": "1"}, "1", frozenset({"short"}), aside={"pot_reference": None}),
+        Outcome("c", {"cot": "1", "pot": "2"}, "2", frozenset({"long"})),
+    ]
+    figures = figures_of(helped, METHODS, {"cot": 0.1, "pot": 0.9})
+    assert figures["accuracy"]["pot_reference"] == 0.5
+    assert figures["intervals"]["pot_reference"] == wilson(1, 2)
+    assert figures["accuracy"]["vote"] == pytest.approx(2 / 3)
+    assert "pot_reference" not in figures["slices"]["long"]["accuracy"]
+    assert figures["right"]["pot_reference"] == ["a"]
+
+
 def test_without_reference_answers_only_agreement_is_known() -> None:
     figures = figures_of(outcomes(("7", "7", None), ("7", "8", None), (None, None, None)), METHODS)
     assert figures["accuracy"] is None

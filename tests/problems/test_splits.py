@@ -82,4 +82,10 @@ def test_synthetic_problems_that_were_held_out_are_found_to_be_new(seed: int) ->
         held_out = problem.meta["held_out"]
         if held_out:
             assert f"new_{held_out}" in slices(problem, known)
-    assert not any(slices(problem, known) for problem in sets["train"])
+    assert not any(name.startswith("new_") for problem in sets["train"] for name in slices(problem, known))
+
+
+def test_a_problem_is_reported_by_its_number_of_steps() -> None:
+    assert slices(ask("Who?", steps=3)) == {"steps_3"}
+    assert slices(Problem(id="a", question="Who?", views={"socratic": [["a?", "1"], ["b?", "2"]]})) == {"steps_2"}
+    assert slices(ask("Who?")) == set()

@@ -93,6 +93,14 @@ def test_each_sub_question_is_answered_and_the_last_one_is_the_problem(solved: l
             assert question.endswith("?")
             assert CALCULATION.search(answer)
         assert CALCULATION.findall(pairs[-1][1])[0][3] == problem.answer
+        assert problem.question.endswith(f" {pairs[-1][0]}")
+        assert len({question for question, _ in pairs}) == len(pairs)
+
+
+def test_problems_of_all_sets_carry_the_views_that_are_wanted_everywhere() -> None:
+    sets = make_sets(SyntheticSpec(train=5, annotated=5, dev=5, test=6, views=["cot"], views_everywhere=["socratic"]))
+    assert {tuple(problem.views) for problem in sets["annotated"]} == {("cot",)}
+    assert {tuple(p.views) for name in ("train", "dev", "test") for p in sets[name]} == {("socratic",)}
 
 
 def test_all_views_take_the_same_steps(solved: list[Problem]) -> None:

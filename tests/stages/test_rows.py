@@ -110,3 +110,19 @@ def test_a_limited_pool_trains_on_the_chosen_solutions_only() -> None:
 
     assert sources({native.solution_id}) == ["native"]
     assert sources({translated.solution_id}) == ["translated", "pair"]
+
+
+def test_a_solution_of_several_requests_is_a_row_for_each_with_its_role() -> None:
+    pairs = [["How many first?", "3 + 1 = 4."], ["How many then?", "4 + 1 = 5."]]
+    asked = Problem(id="p3", question="What is 3 + 1 + 1?", answer="5", views={"socratic": pairs})
+    empty = asked.model_copy(update={"id": "p4", "views": {"socratic": []}})
+    rows = list(view_rows([asked, empty], {"socratic": TaskLimit()}, Asking(), seed=0, show_question=False))
+    assert [(row.task, row.role) for row in rows] == [
+        ("socratic/decompose", "decomposer"),
+        ("socratic/solve", "solver"),
+        ("socratic/solve", "solver"),
+    ]
+    native = solution(3, "socratic", "Q: How many?\nA: 3 + 1 = 4.\nThe answer is 4.")
+    rows = list(pool_rows([native], [], {"p3": "What?"}, Asking(), pairs=True, show_question=False))
+    assert [row.role for row in rows] == ["decomposer", "solver"]
+    assert {row.solution_id for row in rows} == {"s3"}

@@ -43,6 +43,13 @@ def test_examples_are_prompt_completion_and_end_of_text(rows: Path, tokenizer) -
     assert encoded.tasks == ["a", "b"]
 
 
+def test_a_role_learns_from_its_own_rows(rows: Path, tokenizer, tmp_path: Path) -> None:
+    table = pq.read_table(rows).append_column("role", pa.array(["solver", "decomposer", "solver", "solver"]))
+    pq.write_table(table, tmp_path / "rows.parquet")
+    assert encode(tmp_path / "rows.parquet", tokenizer, max_length=20, role="decomposer").tasks == ["b"]
+    assert encode(tmp_path / "rows.parquet", tokenizer, max_length=20).tasks == ["a", "b"]
+
+
 def test_long_rows_and_literal_special_tokens_are_left_out_and_counted(rows: Path, tokenizer) -> None:
     assert encode(rows, tokenizer, max_length=20).left_out == {"long": 1, "special": 1}
 

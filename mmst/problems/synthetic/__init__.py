@@ -15,7 +15,7 @@ from itertools import islice
 from mmst.errors import InputError
 from mmst.problems.record import Problem
 from mmst.problems.synthetic.graph import THINGS, Clause, Graph, draw_graph
-from mmst.problems.synthetic.spec import SyntheticSpec
+from mmst.problems.synthetic.spec import SyntheticSpec, View
 from mmst.problems.synthetic.views import exact_views
 from mmst.problems.synthetic.wording import put_into_words
 
@@ -60,7 +60,7 @@ def _draw(spec: SyntheticSpec, held_out: str, rng: random.Random) -> Problem | N
         id="",
         question=worded.question,
         answer=str(graph.steps[-1].value),
-        views=exact_views(graph, spec.views),
+        views=exact_views(graph, worded.asked, [*spec.views, *spec.views_everywhere]),
         source="synthetic",
         meta={
             "steps": steps,
@@ -97,12 +97,18 @@ def _stream(spec: SyntheticSpec, held_out: str, seen: set[str], rng: random.Rand
     )
 
 
-def _take(spec: SyntheticSpec, split: str, wanted: dict[str, int], seen: set[str], views: bool) -> list[Problem]:
+def _take(spec: SyntheticSpec, split: str, wanted: dict[str, int], seen: set[str], views: list[View]) -> list[Problem]:
     rng = random.Random(f"{spec.seed}:{split}")
     drawn = [p for kind, count in wanted.items() for p in islice(_stream(spec, kind, seen, rng), count)]
     rng.shuffle(drawn)
     return [
-        p.model_copy(update={"id": f"synthetic-{split}-{i:05d}", "split": split} | ({} if views else {"views": {}}))
+        p.model_copy(
+            update={
+                "id": f"synthetic-{split}-{i:05d}",
+                "split": split,
+                "views": {name: view for name, view in p.views.items() if name in views},
+            }
+        )
         for i, p in enumerate(drawn)
     ]
 
@@ -115,14 +121,15 @@ def generate(spec: SyntheticSpec, count: int, split: str = "train") -> list[Prob
     InputError
         The specification is too narrow for so many different questions.
     """
-    return _take(spec, split, {"": count}, set(), views=True)
+    return _take(spec, split, {"": count}, set(), spec.views)
 
 
 def make_sets(spec: SyntheticSpec) -> dict[str, list[Problem]]:
     """The sets `test`, `dev`, `annotated` and `train`: no question is in two of them.
 
     A test problem whose `meta["held_out"]` is `numbers` (`phrasing`, `steps`) has a number combination (a
-    phrasing, a number of calculations) that no problem of the other sets has. Only annotated problems carry views.
+    phrasing, a number of calculations) that no problem of the other sets has. Only annotated problems carry views, but
+    for `views_everywhere`.
 
     Raises
     ------
@@ -133,8 +140,8 @@ def make_sets(spec: SyntheticSpec) -> dict[str, list[Problem]]:
     test = {kind: spec.test * (i + 1) // len(kinds) - spec.test * i // len(kinds) for i, kind in enumerate(kinds)}
     seen: set[str] = set()
     return {
-        "test": _take(spec, "test", test, seen, views=False),
-        "dev": _take(spec, "dev", {"": spec.dev}, seen, views=False),
-        "annotated": _take(spec, "annotated", {"": spec.annotated}, seen, views=True),
-        "train": _take(spec, "train", {"": spec.train}, seen, views=False),
+        "test": _take(spec, "test", test, seen, spec.views_everywhere),
+        "dev": _take(spec, "dev", {"": spec.dev}, seen, spec.views_everywhere),
+        "annotated": _take(spec, "annotated", {"": spec.annotated}, seen, spec.views),
+        "train": _take(spec, "train", {"": spec.train}, seen, spec.views_everywhere),
     }

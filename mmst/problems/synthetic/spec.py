@@ -64,6 +64,8 @@ class SyntheticSpec(BaseModel):
     """Numbers of calculations, with weights, that appear in test problems only."""
     views: list[View] = ["cot", "program", "equation", "system", "socratic", "prefix"]
     """Which exact solutions annotated problems carry."""
+    views_everywhere: list[View] = []
+    """Which exact solutions the other problems carry, for evaluation with reference sub-questions (`socratic`)."""
 
     @model_validator(mode="after")
     def _possible(self) -> SyntheticSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from mmst.problems.synthetic.graph import Graph, Operand, Step
@@ -40,15 +41,26 @@ def system(graph: Graph) -> str:
     return "\n".join([*lines, f"ans = {graph.steps[-1].name}"])
 
 
-def sub_questions(graph: Graph) -> list[list[str]]:
-    """Pairs of the question that each calculation answers and the sentence that answers it."""
-    return [
-        [
-            WORDINGS[step.ask.kind][0].format(**step.ask.slots),
-            TELLINGS[step.ask.kind][0].format(**step.ask.slots, calculation=_calculation(step)),
-        ]
-        for step in graph.steps
-    ]
+def sub_questions(graph: Graph, asked: str) -> list[list[str]]:
+    """Pairs of the question that each calculation answers and the sentence that answers it; the last question is the
+    problem's own, `asked`."""
+    pairs: list[list[str]] = []
+    for step in graph.steps:
+        question = asked if step is graph.steps[-1] else _sub_question(step)
+        while question in (before for before, _ in pairs):
+            question = f"{question.removesuffix('?')} again?"
+        answer = TELLINGS[step.ask.kind][0].format(**step.ask.slots, calculation=_calculation(step))
+        pairs.append([question, answer])
+    return pairs
+
+
+def _sub_question(step: Step) -> str:
+    """What a calculation on the way answers. A quantity that changes is asked for after each change."""
+    question = WORDINGS[step.ask.kind][0].format(**step.ask.slots)
+    if step.ask.kind != "ask_now":
+        return question
+    change = f"with {step.right.value} more?" if step.operator == "+" else f"without {step.right.value}?"
+    return question.replace("now?", change)
 
 
 def prefix(graph: Graph) -> str:
@@ -76,14 +88,14 @@ def equation(graph: Graph) -> str:
     return expand(Operand(graph.steps[-1].value, len(graph.steps) - 1), outermost=True)
 
 
-def exact_views(graph: Graph, views: list[View]) -> dict[str, Any]:
-    """The wanted views of one problem."""
-    makers = {
+def exact_views(graph: Graph, asked: str, views: list[View]) -> dict[str, Any]:
+    """The wanted views of one problem that ends in the question `asked`."""
+    makers: dict[View, Callable[[Graph], Any]] = {
         "cot": rationale,
         "program": program,
         "equation": equation,
         "system": system,
-        "socratic": sub_questions,
+        "socratic": lambda graph: sub_questions(graph, asked),
         "prefix": prefix,
     }
     return {view: makers[view](graph) for view in views}

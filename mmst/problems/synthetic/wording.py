@@ -126,9 +126,11 @@ TELLINGS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """A question, and the sequence of wordings it uses: `kind.wording` per clause, without distractors."""
+    """A problem, the question in its last sentence, and the sequence of wordings it uses: `kind.wording` per clause,
+    without distractors."""
 
     question: str
+    asked: str
     phrasing: str
 
 
@@ -146,4 +148,4 @@ def put_into_words(graph: Graph, distractor: Clause | None, wordings: dict[str, 
         said = WORDINGS["distractor"][rng.choice(wordings["known"])].format(**distractor.slots)
         sentences.insert(rng.randint(1, len(sentences) - 1), said)
     phrasing = " ".join(f"{c.kind}.{i}" for c, i in zip(clauses, numbers, strict=True))
-    return Worded(" ".join(sentences), phrasing)
+    return Worded(" ".join(sentences), sentences[-1], phrasing)
