@@ -1,13 +1,13 @@
-"""Arms × seeds over one configuration: what is finished is never done again, arms share round 0."""
+"""Arms × seeds over one configuration: what is finished is never done again, arms share round 0 where they can."""
 
 from __future__ import annotations
 
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,6 +40,11 @@ class Experiment(BaseModel):
     """Configuration keys that a seed is put into."""
     control: str
     """The arm that the others are compared with, seed by seed."""
+    control_method: str | None = None
+    """The control's method that every other method is compared with too; none compares each method with itself."""
+    round_zero: Literal["shared", "own"] = "shared"
+    """`shared`: all arms begin with one round 0, and one that differs in what it depends on is a mistake. `own`: arms
+    with different settings get one of their own, those with equal settings share."""
     set: dict[str, Any] = {}
     """Settings of all arms, by dotted key."""
     transfer: dict[str, Any] | None = None
@@ -48,7 +53,7 @@ class Experiment(BaseModel):
     scaled: list[str] = []
     """Settings, by dotted key, that `--scale` multiplies, for real hardware."""
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
-    """Settings of each arm, by dotted key. Those that round 0 depends on must not differ."""
+    """Settings of each arm, by dotted key. Those that round 0 depends on must not differ where it is shared."""
 
 
 def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) -> None:
@@ -66,10 +71,11 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
         for seed in experiment.seeds:
             root = out / f"seed-{seed}" / name
             config = arm_config(experiment, file, name, seed)
-            shared = out / f"seed-{seed}" / SHARED
+            group = sharing(experiment, file, name)
+            shared = out / f"seed-{seed}" / (SHARED if experiment.round_zero == "shared" else f"{SHARED}-{group[0]}")
             if not (root / "config.yaml").exists():
                 report.line(f"seed {seed}, round 0")
-                self_train(_only_round_zero(experiment, file, seed), shared.absolute(), report)
+                self_train(_only_round_zero(experiment, file, group, seed), shared.absolute(), report)
                 fork(shared, root, config)
             report.line(f"seed {seed}, {name}")
             self_train(config, root.absolute(), report)
@@ -80,10 +86,12 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
             _measure_transfer(experiment, file, out / f"seed-{seed}", seed, report)
     results = collect(experiment, out)
     write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
-    tables = {"test problems": summarise(results, experiment.control)}
+    tables = {"test problems": summarise(results, experiment.control, experiment.control_method)}
     if experiment.transfer is not None:
-        related = [{**row, **row["transfer"]} for row in results if row["transfer"]]
-        tables["the related task, never trained on"] = summarise(related, experiment.control)
+        related = [{**row, "slices": {}, **row["transfer"]} for row in results if row["transfer"]]
+        tables["the related task, never trained on"] = summarise(
+            related, experiment.control, experiment.control_method
+        )
     write_json(out / "table.json", tables)
     write_text(out / "table.md", "\n".join(f"On {name}:\n\n{markdown(table)}" for name, table in tables.items()))
     plot(results, list(experiment.arms), out / "plot.png")
@@ -101,10 +109,16 @@ def read_experiment(file: Path) -> Experiment:
         raise InputError(f"{file}: {error}") from error
     if experiment.control not in experiment.arms:
         raise InputError(f"{file}: `control`: there is no arm `{experiment.control}`")
-    zero = [_round_zero_part(arm_config(experiment, file, name, experiment.seeds[0])) for name in experiment.arms]
-    for name, part in zip(experiment.arms, zero, strict=True):
-        if part != zero[0]:
-            raise InputError(f"{file}: `arms.{name}`: differs in what round 0 depends on, so it cannot be shared")
+    if experiment.transfer is not None and experiment.round_zero == "own":
+        raise InputError(f"{file}: `transfer` is measured against a shared round 0; leave it or `round_zero: own` out")
+    if experiment.round_zero == "shared":
+        together = sharing(experiment, file, experiment.control)
+        for name in experiment.arms:
+            if name not in together:
+                raise InputError(
+                    f"{file}: `arms.{name}`: differs in what round 0 depends on, so it cannot be shared; "
+                    "`round_zero: own` gives it one of its own"
+                )
     return experiment
 
 
@@ -137,16 +151,26 @@ def scaled_settings(experiment: Experiment, file: Path, scale: float) -> dict[st
     return result
 
 
-def _only_round_zero(experiment: Experiment, file: Path, seed: int) -> Config:
-    """The shared round 0: the control's configuration, evaluated by the methods of the base."""
-    config = arm_config(experiment, file, experiment.control, seed)
+def sharing(experiment: Experiment, file: Path, arm: str) -> list[str]:
+    """The arms that share a round 0 with this one, itself included, in the order of the file."""
+    seed = experiment.seeds[0]
+    part = _round_zero_part(arm_config(experiment, file, arm, seed))
+    return [name for name in experiment.arms if _round_zero_part(arm_config(experiment, file, name, seed)) == part]
+
+
+def _only_round_zero(experiment: Experiment, file: Path, arms: Sequence[str], seed: int) -> Config:
+    """The round 0 that arms share: the configuration of the control, or of the first arm, without rounds."""
+    arm = experiment.control if experiment.control in arms else arms[0]
+    config = arm_config(experiment, file, arm, seed)
     return config.model_copy(update={"rounds": config.rounds.model_copy(update={"max": 0})})
 
 
 def _round_zero_part(config: Config) -> dict[str, Any]:
     tree = config.model_dump()
     own = {} if config.round0.schedule and config.round0.mixture is not None else tree["training"]
-    return {key: tree[key] for key in ("problems", "model", "round0", "seed", "evaluation")} | {"training": own}
+    roles = tree["socratic"] if "socratic" in config.methods else None
+    parts = ("problems", "model", "round0", "seed", "evaluation")
+    return {key: tree[key] for key in parts} | {"training": own, "socratic": roles}
 
 
 TRANSFER = "transfer.json"
@@ -231,19 +255,25 @@ def interval(values: Sequence[float]) -> tuple[float, float | None]:
     return mean, float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def summarise(results: Sequence[Mapping[str, Any]], control: str) -> list[dict[str, Any]]:
-    """Per arm and method: mean accuracy, its interval, and the paired difference to the control; `before` is the
-    round 0 that the arms share."""
+def summarise(
+    results: Sequence[Mapping[str, Any]], control: str, control_method: str | None = None
+) -> list[dict[str, Any]]:
+    """Per arm and method: mean accuracy, its interval, the paired difference to the control, and the mean accuracies of
+    `slices`; `before` is the control's round 0."""
     by: dict[tuple[str, str], dict[int, float]] = {}
+    kinds: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in results:
         if row["arm"] == control and row["rounds"]:
             by.setdefault(("before", row["method"]), {})[row["seed"]] = row["before"]
     for row in results:
         by.setdefault((row["arm"], row["method"]), {})[row["seed"]] = row["accuracy"]
+        for kind, accuracy in row.get("slices", {}).items():
+            if accuracy is not None:
+                kinds.setdefault((row["arm"], row["method"]), {}).setdefault(kind, []).append(accuracy)
     table = []
     for (arm, method), values in by.items():
         mean, half = interval(list(values.values()))
-        reference = by.get((control, method), {})
+        reference = by.get((control, control_method or method), {})
         paired = [values[seed] - reference[seed] for seed in values if seed in reference]
         difference = interval(paired) if paired and arm != control else (None, None)
         table.append(
@@ -255,6 +285,7 @@ def summarise(results: Sequence[Mapping[str, Any]], control: str) -> list[dict[s
                 "half_width": half,
                 "difference": difference[0],
                 "difference_half_width": difference[1],
+                "slices": {kind: statistics.fmean(of) for kind, of in sorted(kinds.get((arm, method), {}).items())},
             }
         )
     return table
@@ -273,9 +304,21 @@ _COLUMNS = ("arm", "method", "seeds", "accuracy, %", "against control")
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:
-    """The table for a README; ± is a 95 % interval over seeds."""
-    lines = ["| " + " | ".join(_COLUMNS) + " |", "|" + "---|" * len(_COLUMNS)]
-    return "\n".join([*lines, *("| " + " | ".join(_cells(row)) + " |" for row in table)]) + "\n"
+    """The tables for a README; ± is a 95 % interval over seeds. The second one has kinds of problems apart."""
+    drawn = [_markdown(_COLUMNS, map(_cells, table))]
+    if kinds := sorted({kind for row in table for kind in row["slices"]}):
+        rows = [row for row in table if row["slices"]]
+        cells = (
+            [f"{100 * row['slices'][kind]:.1f}" if kind in row["slices"] else "" for kind in kinds] for row in rows
+        )
+        named = ([row["arm"], row["method"], *of] for row, of in zip(rows, cells, strict=True))
+        drawn.append(_markdown(["arm", "method", *(kind.replace("_", " ") for kind in kinds)], named))
+    return "\n".join(drawn)
+
+
+def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
 def rich_table(table: Sequence[Mapping[str, Any]], problems: str) -> Table:

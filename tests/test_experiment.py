@@ -14,6 +14,7 @@ from mmst.experiment import (
     plot,
     read_experiment,
     scaled_settings,
+    sharing,
     summarise,
     transfer_of,
 )
@@ -99,6 +100,27 @@ def test_arms_that_cannot_share_round_zero_are_refused(tmp_path) -> None:
     file = written(tmp_path, arms={"plain": {}, "wide": {"model.scratch.width": 64}})
     with pytest.raises(InputError, match=r"arms\.wide"):
         read_experiment(file)
+
+
+def test_arms_with_equal_settings_share_a_round_zero_of_their_own(tmp_path) -> None:
+    two = {"methods": ["socratic"], "socratic.models": "two"}
+    arms = {"plain": {}, "one": {"methods": ["cot"]}, "two": two, "again": {**two, "rounds.max": 1}}
+    with pytest.raises(InputError, match=r"arms\.(two|again)"):
+        read_experiment(written(tmp_path, arms=arms))
+    file = written(tmp_path, arms=arms, round_zero="own")
+    experiment = read_experiment(file)
+    assert sharing(experiment, file, "one") == ["one", "plain"]
+    assert sharing(experiment, file, "two") == ["again", "two"]
+
+
+def test_methods_can_be_compared_with_one_of_the_control_and_kinds_of_problems_stand_apart() -> None:
+    rows = [{**row("words", seed, 0.2), "slices": {"steps_1": 0.4, "steps_2": 0.0}} for seed in (0, 1)]
+    rows += [{**row("asks", seed, 0.5), "method": "socratic", "slices": {"steps_1": 0.6}} for seed in (0, 1)]
+    table = summarise(rows, "words", "cot")
+    (asks,) = (line for line in table if line["arm"] == "asks")
+    assert asks["difference"] == pytest.approx(0.3)
+    assert "| asks | socratic | 60.0 |  |" in markdown(table)
+    assert "| words | cot | 40.0 | 0.0 |" in markdown(table)
 
 
 def test_a_control_that_is_no_arm_is_named(tmp_path) -> None:
