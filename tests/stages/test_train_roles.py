@@ -1,0 +1,83 @@
+"""Each role's rows go into its own checkpoint, which says how to ask it and where the others are."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import mmst.training
+from mmst.config.file import build_config
+from mmst.methods import methods_named
+from mmst.methods.asking import read_card, role_of
+from mmst.problems.synthetic import SyntheticSpec, make_sets
+from mmst.progress import Reporter
+from mmst.runs.directory import RunDirectory
+from mmst.runs.tables import read_table
+from mmst.stages.job import Job
+from mmst.stages.rows import TrainingRow
+from mmst.stages.train import train
+from mmst.training import TrainingResult
+
+RESULT = TrainingResult(1, 1, {}, [], 1, 1, 0, {}, 1.0)
+
+
+@pytest.fixture
+def fits(monkeypatch) -> list[dict]:
+    """What training was asked for; it only makes the directories that it owes."""
+    asked: list[dict] = []
+
+    def fit(**given) -> TrainingResult:
+        asked.append(given)
+        for directory in (given["output"], given["snapshot"]):
+            Path(directory).mkdir(parents=True)
+            (directory / "config.json").write_text("{}")
+        return RESULT
+
+    monkeypatch.setattr(mmst.training, "train", fit)
+    return asked
+
+
+def trained(root: Path, models: str) -> tuple[Job, RunDirectory]:
+    spec = SyntheticSpec(train=4, dev=2, test=3, annotated=20)
+    tree = {
+        "problems": {"synthetic": spec.model_dump()},
+        "methods": ["socratic"],
+        "socratic": {"models": models},
+        "model": {"scratch": {"width": 32, "layers": 1, "heads": 1}},
+    }
+    config = build_config(tree)
+    run = RunDirectory(root)
+    services = SimpleNamespace(make_room_for_training=lambda: None, cluster=lambda: None)
+    methods = [method.configured(config) for method in methods_named(config.methods)]
+    job = Job(config, run, make_sets(spec), methods, services, Reporter())  # type: ignore[arg-type]
+    train(job, run.round(0))
+    return job, run
+
+
+def test_two_models_are_trained_apart_from_the_same_start(tmp_path, fits) -> None:
+    _, run = trained(tmp_path, "two")
+    solver, decomposer = fits
+    assert (solver["role"], decomposer["role"]) == ("solver", "decomposer")
+    assert solver["start"] == decomposer["start"] == run.round(0).root / "checkpoints" / "initial"
+    assert solver["seed"] != decomposer["seed"]
+    rows = list(read_table(run.round(0).pool, TrainingRow))
+    assert {(row.role, row.task) for row in rows} == {
+        ("decomposer", "socratic/decompose"),
+        ("solver", "socratic/solve"),
+    }
+    for early in ("", "-early"):
+        checkpoint = run.round(0).root / "checkpoints" / f"solver{early}"
+        assert role_of(checkpoint, "decomposer") == checkpoint.with_name(f"decomposer{early}")
+        assert role_of(checkpoint, "solver") == checkpoint
+    card = read_card(run.round(0).checkpoint)
+    assert card["settings"]["socratic"]["models"] == "two"
+    assert run.round(0).figures("train")["roles"]["decomposer"]["steps"] == 1
+    parts = [path.name for path in run.round(0).part_paths("train")]
+    assert parts == ["pool.parquet", "solver", "solver-early", "decomposer", "decomposer-early"]
+
+
+def test_one_model_learns_all_rows(tmp_path, fits) -> None:
+    _, run = trained(tmp_path, "one")
+    (solver,) = fits
+    assert solver["role"] is None
+    assert role_of(run.round(0).checkpoint, "decomposer") == run.round(0).checkpoint
