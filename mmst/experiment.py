@@ -89,9 +89,7 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
     tables = {"test problems": summarise(results, experiment.control, experiment.control_method)}
     if experiment.transfer is not None:
         related = [{**row, "slices": {}, **row["transfer"]} for row in results if row["transfer"]]
-        tables["the related task, never trained on"] = summarise(
-            related, experiment.control, experiment.control_method
-        )
+        tables["the related task, never trained on"] = summarise(related, experiment.control, experiment.control_method)
     write_json(out / "table.json", tables)
     write_text(out / "table.md", "\n".join(f"On {name}:\n\n{markdown(table)}" for name, table in tables.items()))
     plot(results, list(experiment.arms), out / "plot.png")
