@@ -62,6 +62,15 @@ def number_text(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
+def answer_text(value: Fraction) -> str:
+    """A decimal where there is a finite one, else the float that a program would print: both have one key."""
+    text = number_text(value)
+    try:
+        return repr(float(value)) if "/" in text else text
+    except OverflowError:
+        return text
+
+
 def scientific_key(value: Fraction) -> str:
     """A value outside every printable range, as 12 digits and a power of ten."""
     sign, value = ("-" if value < 0 else ""), abs(value)

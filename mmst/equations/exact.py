@@ -68,6 +68,8 @@ class Solved:
             if not divisor:
                 raise NoValue("division by zero")
             return self._scaled(parts[0], 1 / divisor)
+        if node.op == "%":
+            return self._scaled(parts[0], Fraction(1, 100))
         if not all(map(_constant, parts)) or node.op not in _FUNCTIONS:
             raise NotAffine(node.op)
         value = _FUNCTIONS[node.op](*(part.get("", Fraction(0)) for part in parts))

@@ -33,7 +33,7 @@ DROPPED = ("~", "~=", "!=", "<>")
 
 _OPERATOR_WORDS = {"times": "*", "plus": "+", "minus": "-", "over": "/"}
 _PRODUCTS = {"*": "*", "/": "/", "//": "//", ":": "/", "mod": "mod", "of": "*"}
-SCALES = {"percent": Fraction(1, 100), "dozen": Fraction(12), "hundred": Fraction(100), "thousand": Fraction(1000),
+SCALES = {"dozen": Fraction(12), "hundred": Fraction(100), "thousand": Fraction(1000),
            "million": Fraction(10**6), "billion": Fraction(10**9)}  # fmt: skip
 _NOT_UNITS = frozenset(
     "more less than fewer greater half twice double triple as if else for while end or not of by from to "
@@ -41,11 +41,12 @@ _NOT_UNITS = frozenset(
 )
 _MOST_UNIT_WORDS = 4
 _TOKEN = re.compile(
-    r"(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+(?!\w))?|\.\d+)"
-    r"|(?P<word>(?:np|math|Math|numpy|sympy)\.(?=[a-z])|[^\W\d](?:\w|[&'](?=\w))*|\?+)"
+    r"(?P<ordinal>\d+(?:st|nd|rd|th)?_\w*[^\W\d_]\w*)|(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+(?!\w))?|\.\d+)"
+    r"|(?P<word>[^\W\d](?:\w|[&'](?=\w)|\.(?=[^\W\d]))*|\?+)"
     r"|(?P<relation>[=<>!:~]=|=[<>]|<>|[=<>~])|(?P<sign>\*\*|//|[-+*/^%()\[\]{},;:|])"
 )
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?")
+_THOUSANDS = re.compile(r"\d{1,3}(?:[,_]\d{3})+(?![\w,])(?:\.\d+)?")
+_MODULE = re.compile(r"^(?:np|math|Math|numpy|sympy)\.")
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -62,7 +63,10 @@ class Token(NamedTuple):
 
 
 class Node(NamedTuple):
-    """`number` with its Fraction, `name` with its name, `list`, an operator of `+ - * / ^ mod`, or a function."""
+    """`number` with its Fraction, `name` with its name, `list`, an operator of `+ - * / ^ % mod`, or a function.
+
+    `%` has one part, and is a hundredth of it.
+    """
 
     op: str
     parts: tuple[Any, ...]
@@ -97,16 +101,13 @@ def tokens_of(text: str) -> list[Token]:
         match = grouped or _TOKEN.match(text, at)
         if match is None:
             raise Unreadable(f"unexpected {text[at]!r}")
-        kind = "number" if grouped else str(match.lastgroup)
-        found = match[0].replace(",", "") if kind == "number" else match[0]
+        kind = "number" if grouped else "word" if match.lastgroup == "ordinal" else str(match.lastgroup)
+        found = re.sub(r"[,_]", "", match[0]) if kind == "number" else _MODULE.sub("", match[0])
         if found in _OPENING:
             calls.append(bool(tokens) and tokens[-1].kind == "word" and tokens[-1].text.lower() in FUNCTIONS)
         elif found in (")", "]", "}") and calls:
             calls.pop()
-        if not found.endswith("."):
-            tokens.append(Token(kind, found, at > start))
-        elif kind == "number":
-            tokens.append(Token(kind, found[:-1], at > start))
+        tokens.append(Token(kind, found.rstrip("."), at > start))
         at = match.end()
     return tokens
 
@@ -188,7 +189,9 @@ class Reader:
         """Whether an operand follows without a sign: `3x`, `2(a + b)`, `(a)(b)`."""
         before, here = self.tokens[self.at - 1], self.tokens[self.at]
         if here.text in ("(", "["):
-            return before.kind == "number" or before.text in ")]" or before.kind == "word"
+            if before.kind == "word" and len(before.text) > 1 and not here.spaced:
+                raise Unreadable(f"`{before.text}` is no function that we know")
+            return True
         return here.kind == "word" and before.kind != "word"
 
     def signed(self) -> Node:
@@ -263,10 +266,13 @@ class Reader:
         if self.kind(1) == "word" and self.peek(1) != "of" and self.tokens[self.at].spaced:
             return node
         self.at += 1
-        return Node("/", (node, number(100)))
+        return Node("%", (node,))
 
     def _with_units(self, node: Node) -> Node:
         node = self._percent(node)
+        if self.peek() == "percent" and "percent" not in self.names:
+            self.at += 1
+            node = Node("%", (node,))
         while (scale := SCALES.get(self.peek())) and self.peek() not in self.names:
             self.at += 1
             node = Node("*", (node, number(scale)))

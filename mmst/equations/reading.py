@@ -5,8 +5,8 @@ et al. 2024, section 3)."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mmst.answers.clean import plain_characters
@@ -21,6 +21,7 @@ from mmst.equations.expression import (
     Token,
     Unreadable,
     names_in,
+    number,
     tokens_of,
 )
 
@@ -54,6 +55,7 @@ _REWRITES = [
         (r"\\(?:approx|simeq|sim)(?![a-zA-Z])", "~"),
         (r"\\(?:left|right|[,;:! ]|q?quad|\\)", " "),
         (r"\\%", "%"),
+        (r"(?<=\w)\s+\((?:[$€£¥]|in [a-zA-Z ]+)\)", ""),
         (r"\\?\$|\\[()\[\]]|[€£¥`]|\*\*(?=[A-Za-z][^*]*\*\*)|(?<=[a-zA-Z])\*\*(?=\s*$)", " "),
         (r"(?<=\w)_\{(\w+)\}", r"_\1"),
         (r"\\_", "_"),
@@ -83,8 +85,9 @@ class System:
 def read_system(text: str) -> System:
     """The system that a text states.
 
-    Lines of prose count for nothing; a statement that cannot be understood makes the whole text unreadable, since
-    what is left might have another answer.
+    An update of a quantity that has a value (`total = total + 5`) makes a new quantity, `total'`, which is what
+    all later lines mean. Lines of prose count for nothing; a statement that cannot be understood makes the whole text
+    unreadable, since what is left might have another answer.
 
     Raises
     ------
@@ -99,7 +102,8 @@ def read_system(text: str) -> System:
         raise Unreadable("too many equations")
     names = _names([tokens for _, tokens in pieces])
     statements = [s for number, tokens in pieces for s in _statements(tokens, names, number)]
-    return _with_answer(statements, lines, names)
+    answer = _answer(statements, lines, names)
+    return _with_updates(statements, answer)
 
 
 def equation_text(line: str) -> str:
@@ -205,17 +209,17 @@ def _statements(tokens: list[Token], names: set[str], line: int) -> Iterator[Sta
             yield Statement(RELATIONS[relation], left, right, line)
 
 
-def _with_answer(statements: list[Statement], lines: list[str], names: set[str]) -> System:
+def _answer(statements: list[Statement], lines: list[str], names: set[str]) -> Node | None:
     """The answer is `ans`, or else what the last comment that says `the answer is ...` calls it."""
     found = [name for s in statements if s.relation == "=" for side in (s.left, s.right) for name in names_in(side)]
     for name in reversed(found):
         if name.lower() in _ANSWERS:
-            return System(tuple(statements), Node("name", (name,)))
+            return Node("name", (name,))
     for line in reversed(lines):
         said = _SAID.search(line)
         if said and (answer := _said(said["rest"], names)):
-            return System(tuple(statements), answer)
-    return System(tuple(statements), None)
+            return answer
+    return None
 
 
 def _said(text: str, names: set[str]) -> Node | None:
@@ -225,3 +229,34 @@ def _said(text: str, names: set[str]) -> Node | None:
         return None
     used = list(names_in(node))
     return node if used and all(name in names for name in used) else None
+
+
+def _with_updates(statements: list[Statement], answer: Node | None) -> System:
+    version: dict[str, str] = {}
+    defined: set[str] = set()
+    read = []
+    for s in statements:
+        name = s.left.parts[0] if s.left.op == "name" and s.relation == "=" else None
+        right = _renamed(s.right, version)
+        if name in defined and name in names_in(s.right):
+            version[name] = f"{version.get(name, name)}'"
+        if name is not None:
+            defined.add(name)
+        read.append(replace(s, left=_renamed(s.left, version), right=right))
+    return System(tuple(read), answer and _renamed(answer, version))
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    if node.op == "name":
+        return Node("name", (names.get(node.parts[0], node.parts[0]),))
+    return node if node.op == "number" else Node(node.op, tuple(_renamed(part, names) for part in node.parts))
+
+
+def in_percent(system: System) -> bool:
+    """Whether the answer is given as a percentage: `ans = 25%`, `share = part / all * 100%` with `ans = share`."""
+    node, seen = system.answer, 0
+    while node and node.op == "name" and seen < len(system.statements):
+        node, seen = next((s.right for s in reversed(system.statements) if s.left == node), None), seen + 1
+    if node is None:
+        return False
+    return node.op == "%" or (node.op == "*" and Node("%", (number(100),)) in node.parts)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmst.answers.numerals import number_text
+from mmst.answers.numerals import answer_text, number_text
 from mmst.equations.exact import Contradiction, NotAffine, NoValue, Solved, TooLarge, solve_exactly
 from mmst.equations.expression import Node, Unreadable, names_in
-from mmst.equations.reading import Statement, System, read_system
+from mmst.equations.reading import Statement, System, in_percent, read_system
 
 if TYPE_CHECKING:
     from mmst.sandbox.execution import Execution
@@ -52,47 +52,14 @@ def attempt(text: str) -> Outcome | str:
         return Outcome("syntax_error")
     if system.answer is None:
         return Outcome("no_answer")
-    outcome: Outcome | str = Outcome("contradictory")
-    for reading in _readings(system):
-        try:
-            outcome = _solved(reading)
-        except Contradiction:
-            continue
-        except NoValue:
-            return Outcome("not_numeric")
-        except TooLarge:
-            return Outcome("unsolved")
-        return outcome
-    return outcome
-
-
-def _readings(system: System) -> Iterator[System]:
-    """The system as it stands, then with updates (`total = total + 5`) as what they are in a program."""
-    yield system
-    updated = _with_updates(system)
-    if updated != system:
-        yield updated
-
-
-def _with_updates(system: System) -> System:
-    """Each update of a quantity makes a new one, which all later lines mean."""
-    version: dict[str, str] = {}
-    defined: set[str] = set()
-    statements = []
-    for s in system.statements:
-        name = s.left.parts[0] if s.left.op == "name" and s.relation == "=" else ""
-        right = _renamed(s.right, version)
-        if name in defined and name in names_in(s.right):
-            version[name] = f"{version.get(name, name)}'"
-        defined.add(name)
-        statements.append(replace(s, left=_renamed(s.left, version), right=right))
-    return System(tuple(statements), system.answer and _renamed(system.answer, version))
-
-
-def _renamed(node: Node, names: Mapping[str, str]) -> Node:
-    if node.op == "name":
-        return Node("name", (names.get(node.parts[0], node.parts[0]),))
-    return node if node.op == "number" else Node(node.op, tuple(_renamed(part, names) for part in node.parts))
+    try:
+        return _solved(system)
+    except Contradiction:
+        return Outcome("contradictory")
+    except NoValue:
+        return Outcome("not_numeric")
+    except TooLarge:
+        return Outcome("unsolved")
 
 
 def _solved(system: System) -> Outcome | str:
@@ -109,9 +76,11 @@ def _solved(system: System) -> Outcome | str:
         if _holds(condition, solved) is False:
             raise Contradiction
     if not any(form):
-        return Outcome("ok", number_text(form.get("", Fraction(0))), _values(system.statements, solved))
+        value = form.get("", Fraction(0))
+        answer = f"{answer_text(100 * value)}%" if in_percent(system) else answer_text(value)
+        return Outcome("ok", answer, _values(system.statements, solved))
     bound = _bound(form, conditions, solved)
-    return Outcome("underdetermined") if bound is None else Outcome("ok", number_text(bound))
+    return Outcome("underdetermined") if bound is None else Outcome("ok", answer_text(bound))
 
 
 def _holds(condition: Statement, solved: Solved) -> bool | None:
@@ -185,6 +154,8 @@ def _program(system: System, solved: Solved, conditions: Sequence[Statement]) ->
         if node.op == "list":
             raise NoValue("a list is no number")
         parts = [text(part) for part in node.parts]
+        if node.op == "%":
+            return f"({parts[0]} / 100)"
         if node.op in "+-*/":
             return f"({parts[0]} {node.op} {parts[1]})"
         return f"{_SYMPY[node.op]}({', '.join(parts)})"
@@ -208,4 +179,6 @@ def outcome_of(execution: Execution) -> Outcome:
     if execution.status != "ok" or not execution.answer:
         return Outcome("unsolved" if execution.status in ("runtime_error", "no_answer", "ok") else execution.status)
     status, _, answer = execution.answer.partition(" ")
+    if "/" in answer:
+        answer = answer_text(Fraction(answer))
     return Outcome(status, answer or None) if status in STATUSES else Outcome("unsolved")

@@ -75,7 +75,7 @@ def solution_of(statements: list[tuple[Expr, str, Expr]], answer: Expr) -> str:
     ):
         if len(wanted) == 1:
             (value,) = wanted
-            return f"ok {value if value.is_Rational else value.evalf(15)}"
+            return f"ok {value if value.is_Rational else value.evalf(16)}"
         if wanted:
             return "several_solutions"
     return "several_solutions"

@@ -25,6 +25,8 @@ class EquationOfThought(Method):
 
     name = "eot"
     view = "system"
+    other_views = ("equation",)
+    executed = True
     wording = Wording(
         solve="Solve it by equations.",
         translate="Rewrite it as equations.",

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mmst.answers import read_answer
-from mmst.answers.numerals import number_text
+from mmst.answers.numerals import answer_text
 from mmst.methods.base import Method, Shot, Verdict, Wording
 from mmst.methods.duplicates import text_key
 from mmst.problems.views import NotReadable, calculations_of, prefix_of, read_equation, read_prefix
@@ -23,6 +23,8 @@ class PrefixTree(Method):
 
     name = "prefix"
     view = "prefix"
+    other_views = ("equation",)
+    executed = True
     wording = Wording(
         solve="Solve it by a prefix expression.",
         translate="Rewrite it as a prefix expression.",
@@ -42,7 +44,7 @@ class PrefixTree(Method):
 
     def answer(self, text: str, sandbox: Sandbox) -> Verdict:
         try:
-            value = number_text(read_prefix(self.solution(text)).value)
+            value = answer_text(read_prefix(self.solution(text)).value)
         except NotReadable:
             return Verdict("syntax_error")
         answer = read_answer(value)
@@ -53,7 +55,7 @@ class PrefixTree(Method):
         blocks = _FENCE.findall(text)
         body = (blocks[-1] if blocks else text).strip()
         for line in reversed(body.splitlines()):
-            tree = _LABEL.sub("", line.strip().strip("`")).partition("=")[0].strip()
+            tree = _LABEL.sub("", line.replace("`", "").strip()).partition("=")[0].strip()
             if _readable(tree):
                 return tree
         return body
