@@ -6,7 +6,7 @@ import json
 import pytest
 
 from mmst.errors import InputError
-from mmst.methods import METHODS, methods_named
+from mmst.methods import METHODS, cascade_order, method_and_view, methods_named
 from mmst.methods.asking import Asking, asking_for
 from mmst.methods.base import Completion, Draw, Request
 from mmst.problems.record import Problem
@@ -143,3 +143,16 @@ def test_solving_asks_once_with_the_seed_of_the_turn() -> None:
     turns = asyncio.run(COT.solve(Problem(id="a", question=QUESTION), Asking(), Parrot(), judge, draw))
     assert [turn.completion.text for turn in turns] == ["The answer is 7."]
     assert (asked[0].seed, asked[0].max_tokens, asked[0].temperature) == (hash(("solver", 0)), 9, 0.5)
+
+
+def test_a_view_names_the_method_that_it_shows_and_equations_show_eot() -> None:
+    assert method_and_view("program") == (METHODS["pot"], "program")
+    assert method_and_view("pot") == (METHODS["pot"], "program")
+    assert method_and_view("equation") == (METHODS["eot"], "equation")
+    assert method_and_view("haiku") is None
+
+
+def test_a_cascade_begins_with_what_is_executed() -> None:
+    methods = methods_named(["cot", "eot", "pot"])
+    assert cascade_order(methods) == ["eot", "pot", "cot"]
+    assert cascade_order(methods, ["pot", "eot", "cot"]) == ["pot", "eot", "cot"]
