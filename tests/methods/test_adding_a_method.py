@@ -63,7 +63,9 @@ def test_a_method_of_one_class_goes_through_the_whole_round(tally) -> None:
         return judge.judge([(method, Completion(text, "stop", 0))])[0]
 
     async def solve_and_translate() -> tuple[Solution, Solution, Solution]:
-        solver = Solver(asking, model, judged, "checkpoint", seed=0, slots=asyncio.Semaphore(2), max_tokens=9)
+        solver = Solver(
+            asking, model, judged, {"solver": "checkpoint"}, seed=0, slots=asyncio.Semaphore(2), max_tokens=9
+        )
         (own,) = await solver.solve(PROBLEM, toy, sample=0, round_=1, purpose="generate")
         words = replace(own, method="cot", solution_id="w", text="3 + 4 = 7. The answer is 7.")
         return own, words, await solver.translate(words, cot, toy, None, round_=1)
