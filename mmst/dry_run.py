@@ -9,7 +9,7 @@ import typer
 from mmst.config import Config
 from mmst.config.file import dump_config
 from mmst.loop import check_model
-from mmst.methods import methods_named
+from mmst.methods import methods_of
 from mmst.problems.sets import read_sets
 from mmst.runs.opening import check_resumable
 
@@ -18,7 +18,7 @@ def check(config: Config, root: Path) -> None:
     """Print it all. Raises InputError for whatever `mmst run` would refuse, and for memory that cannot suffice."""
     from mmst.training.memory import estimate
 
-    methods_named(config.methods)
+    methods_of(config)
     check_model(config.model)
     goes_on = check_resumable(root, config)
     typer.echo(dump_config(config))

@@ -17,7 +17,7 @@ from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
 from mmst.evaluation import cascade, figures_of, vote, weighted
 from mmst.loop import check_model
-from mmst.methods import METHODS, cascade_order, methods_named
+from mmst.methods import METHODS, cascade_order, methods_of
 from mmst.methods.asking import held_out_accuracy, read_card
 from mmst.methods.base import Solution
 from mmst.problems.read import read_problems
@@ -113,7 +113,7 @@ def checkpoint_job(
     tree = {"name": "evaluate", "problems": {"train": source}, "model": {"path": model}, **card.get("settings", {})}
     asked = list(methods) or card.get("methods")
     config = build_config(with_settings(tree | ({"methods": asked} if asked else {}), settings), "--set")
-    chosen = [method.configured(config) for method in methods_named(config.methods)]
+    chosen = methods_of(config)
     check_model(config.model)
     with TemporaryDirectory() as scratch, Services(config, chosen, report) as services:
         yield Job(config, RunDirectory(Path(scratch)), {}, chosen, services, report)

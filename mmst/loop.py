@@ -20,7 +20,7 @@ from pathlib import Path
 from mmst.config import Config, ModelConfig
 from mmst.dashboard.report import round_report
 from mmst.errors import InputError
-from mmst.methods import methods_named
+from mmst.methods import methods_of
 from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
 from mmst.runs.directory import RoundDirectory
@@ -47,7 +47,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
     Raises InputError for what the user gave: problems, model, a directory that holds something else, and a filter
     that kept nothing.
     """
-    methods = [method.configured(config) for method in methods_named(config.methods)]
+    methods = methods_of(config)
     check_model(config.model)
     sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
     with opened(root, config) as run:

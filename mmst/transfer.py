@@ -9,7 +9,7 @@ from typing import Any
 
 from mmst.config import Config
 from mmst.evaluation import figures_of
-from mmst.methods import cascade_order, methods_named
+from mmst.methods import cascade_order, methods_of
 from mmst.problems.record import Problem
 from mmst.progress import Reporter
 from mmst.runs.directory import Commit, RunDirectory
@@ -25,7 +25,7 @@ def measure_transfer(
 
     The checkpoints must be of one architecture with one tokenizer, as those of arms that share round 0 are.
     """
-    methods = methods_named(config.methods)
+    methods = methods_of(config)
     order = cascade_order(methods, config.evaluation.cascade)
     found = {}
     with TemporaryDirectory() as scratch, Services(config, methods, report) as services:

@@ -39,6 +39,11 @@ def methods_named(names: list[str]) -> list[Method]:
     return [METHODS[name] for name in names]
 
 
+def methods_of(config: Config) -> list[Method]:
+    """The methods of a run, with its settings. Raises InputError as `methods_named` does."""
+    return [method.configured(config) for method in methods_named(config.methods)]
+
+
 def all_methods(config: Config) -> dict[str, Method]:
     """Every registered method by its name, with the settings of a run."""
     return {name: method.configured(config) for name, method in METHODS.items()}

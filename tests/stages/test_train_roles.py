@@ -7,7 +7,7 @@ import pytest
 
 import mmst.training
 from mmst.config.file import build_config
-from mmst.methods import methods_named
+from mmst.methods import methods_of
 from mmst.methods.asking import read_card, role_of
 from mmst.problems.synthetic import SyntheticSpec, make_sets
 from mmst.progress import Reporter
@@ -48,7 +48,7 @@ def trained(root: Path, models: str) -> tuple[Job, RunDirectory]:
     config = build_config(tree)
     run = RunDirectory(root)
     services = SimpleNamespace(make_room_for_training=lambda: None, cluster=lambda: None)
-    methods = [method.configured(config) for method in methods_named(config.methods)]
+    methods = methods_of(config)
     job = Job(config, run, make_sets(spec), methods, services, Reporter())  # type: ignore[arg-type]
     train(job, run.round(0))
     return job, run
