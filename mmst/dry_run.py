@@ -8,7 +8,7 @@ import typer
 
 from mmst.config import Config
 from mmst.config.file import dump_config
-from mmst.loop import check_model
+from mmst.loop import check_model, check_teacher
 from mmst.methods import methods_of
 from mmst.problems.sets import read_sets
 from mmst.runs.opening import check_resumable
@@ -20,6 +20,7 @@ def check(config: Config, root: Path) -> None:
 
     methods_of(config)
     check_model(config.model)
+    check_teacher(config.teacher)
     goes_on = check_resumable(root, config)
     typer.echo(dump_config(config))
     typer.echo(f"# {root}: {'would go on with the run there' if goes_on else 'a new run'}")

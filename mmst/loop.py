@@ -1,8 +1,9 @@
 """The whole algorithm (MMST, Upadhyay & Ginsberg 2023, as in the design): read this page to know what mmst does.
 
     round 0   train on the views that came with the data, or start from a model that already can
-    round r   generate   every train problem, by every method, several times, with the current model
+    round r   generate   every train problem, by every method, several times, with the current model or a teacher
               filter     label each problem; keep what agrees with the label, once
+              hint       ask again, with the answer, for what nothing was kept of
               translate  rewrite what one method got right into the others, with the same model
               train      on views and everything kept so far
               evaluate   every method, and votes of them, on dev and test problems
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mmst.config import Config, ModelConfig
+from mmst.config import Config, ModelConfig, TeacherConfig
 from mmst.dashboard.report import round_report
 from mmst.errors import InputError
 from mmst.methods import methods_of
@@ -31,6 +32,7 @@ from mmst.runs.status import round_line, write_rounds
 from mmst.stages.evaluate import evaluate
 from mmst.stages.filter import filter_
 from mmst.stages.generate import generate
+from mmst.stages.hint import hint
 from mmst.stages.job import Job
 from mmst.stages.prepare import prepare
 from mmst.stages.promote import promote
@@ -49,6 +51,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
     """
     methods = methods_of(config)
     check_model(config.model)
+    check_teacher(config.teacher)
     sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
     with opened(root, config) as run:
         problems = prepare(run, config, sets, report)
@@ -77,7 +80,7 @@ def do_round(job: Job, round_: RoundDirectory) -> None:
                 job.report.live.stage(round_.number, name)
             stage(job, round_)
             write_rounds(job.run)
-        if name == "filter":
+        if name == ("hint" if job.config.hint.enabled else "filter"):
             refuse_nothing(round_)
     round_report(round_)
     job.report.line(round_line(round_))
@@ -89,9 +92,9 @@ def stages_of(config: Config, number: int) -> list[Stage]:
         return [train, evaluate, promote] if trains_first(config) else [evaluate, promote]
     if not config.rounds.generate:
         return [train, evaluate, promote]
-    if not config.translate.enabled or len(config.methods) == 1:
-        return [generate, filter_, train, evaluate, promote]
-    return [generate, filter_, translate, train, evaluate, promote]
+    hints: list[Stage] = [hint] if config.hint.enabled else []
+    translations: list[Stage] = [translate] if config.translate.enabled and len(config.methods) > 1 else []
+    return [generate, filter_, *hints, *translations, train, evaluate, promote]
 
 
 def trains_first(config: Config) -> bool:
@@ -101,19 +104,33 @@ def trains_first(config: Config) -> bool:
 
 def check_model(model: ModelConfig) -> None:
     """Refuse a base model that is a path without a model or without a tokenizer; a hub id is looked up later."""
-    if model.path is None or (not Path(model.path).exists() and not model.path.startswith((".", "/", "~"))):
+    _check_path("model.path", model.path)
+
+
+def check_teacher(teacher: TeacherConfig | None) -> None:
+    """Refuse a teacher that is a path without a model, or whose key is not there."""
+    if teacher is not None:
+        _check_path("teacher.path", teacher.path)
+        if teacher.endpoint is not None:
+            from mmst.engine.endpoint import key_of
+
+            key_of(teacher.endpoint)
+
+
+def _check_path(field: str, given: str | None) -> None:
+    if given is None or (not Path(given).exists() and not given.startswith((".", "/", "~"))):
         return
-    path = Path(model.path)
+    path = Path(given).expanduser()
     if not (path / "config.json").is_file():
-        raise InputError(f"model.path: {path} is no Hugging Face model directory (it has no config.json)")
+        raise InputError(f"{field}: {path} is no Hugging Face model directory (it has no config.json)")
     if not any((path / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")):
-        raise InputError(f"model.path: {path} has no tokenizer; save it beside the model")
+        raise InputError(f"{field}: {path} has no tokenizer; save it beside the model")
 
 
 def refuse_nothing(round_: RoundDirectory) -> None:
     """A round that kept nothing has nothing to teach: say why, and stop."""
     figures = round_.figures("filter")
-    if figures["kept"] == 0:
+    if figures["kept"] + round_.figures("hint").get("kept", 0) == 0:
         why = ", ".join(f"{count} {reason}" for reason, count in figures["reasons"].items())
         raise InputError(
             f"round {round_.number} kept nothing of {figures['solutions']} solutions ({why}). Look at "

@@ -96,3 +96,37 @@ def test_every_field_is_documented() -> None:
 
 def test_differences_name_dotted_keys() -> None:
     assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4}) == {"a.c": (2, 3), "d": (None, 4)}
+
+
+ENDPOINT = {"url": "https://api.example.com/v1", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("tree", "part"),
+    [
+        ({"generator": "teacher"}, "no section `teacher`"),
+        ({"teacher": {}}, "exactly one of path, endpoint and views"),
+        ({"teacher": {"path": "a", "views": True}}, "exactly one of path, endpoint and views"),
+        ({"teacher": {"path": "a", "noise": 0.2}}, "noise corrupts the solutions of views"),
+        ({"teacher": {"endpoint": {**ENDPOINT, "url": "example.com"}}}, "`teacher.endpoint.url`"),
+        ({"hint": {"enabled": True}, "filter": {"label": "agreement"}}, "hint shows reference answers"),
+    ],
+)
+def test_a_teacher_or_hint_that_cannot_be_is_refused(tree: dict, part: str) -> None:
+    assert part in fault({**MADE, **tree})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        {"key_env": "sk-secret-1"},
+        {"key": "sk-secret-1"},
+        {"api_key": "sk-secret-1"},
+        {"url": "https://user:sk-secret-1@host/v1"},
+        {"url": "https://host/v1?key=sk-secret-1"},
+    ],
+)
+def test_a_key_in_the_wrong_place_is_refused_and_not_repeated(endpoint: dict) -> None:
+    message = fault({**MADE, "teacher": {"endpoint": {**ENDPOINT, **endpoint}}})
+    assert "teacher.endpoint" in message
+    assert "sk-secret-1" not in message

@@ -18,7 +18,7 @@ import yaml
 from mmst.methods.base import Solution
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
-from mmst.stages.filter import FateRow, read_kept
+from mmst.stages.filter import KEEPING, FateRow, read_kept
 from mmst.stages.rows import TrainingRow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -147,7 +147,7 @@ def test_translations_name_their_origin_and_another_method(run) -> None:
 def test_every_pool_row_leads_to_what_it_came_from(run) -> None:
     directory, _ = run
     round_ = directory.round(1)
-    kept = {row.solution_id for stage in ("filter", "translate") for row in read_kept(round_, stage)}
+    kept = {row.solution_id for stage in KEEPING for row in read_kept(round_, stage)}
     rows = list(read_table(round_.pool, TrainingRow))
     assert {row.source for row in rows} == {"view", "native", "translated", "pair"}
     assert {row.solution_id for row in rows if row.source != "view"} == kept

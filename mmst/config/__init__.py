@@ -6,7 +6,7 @@ This package imports nothing heavy, so that checking a configuration takes milli
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,15 +23,18 @@ from mmst.config.rounds import (
     TranslateConfig,
 )
 from mmst.config.section import Section
+from mmst.config.teacher import EndpointConfig, HintConfig, TeacherConfig
 from mmst.config.training import LoraConfig, RoundZeroConfig, ScheduleConfig, TaskLimit, TrainingConfig
 
 __all__ = [
     "AgreementConfig",
     "ClusterConfig",
     "Config",
+    "EndpointConfig",
     "EngineConfig",
     "EvaluationConfig",
     "FilterConfig",
+    "HintConfig",
     "LoraConfig",
     "ModelConfig",
     "ProblemsConfig",
@@ -46,6 +49,7 @@ __all__ = [
     "SocraticConfig",
     "SplitConfig",
     "TaskLimit",
+    "TeacherConfig",
     "TrainingConfig",
     "TranslateConfig",
 ]
@@ -65,8 +69,13 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     round0: RoundZeroConfig = RoundZeroConfig()
     rounds: RoundsConfig = RoundsConfig()
+    generator: Literal["self", "teacher"] = "self"
+    """Who writes the solutions and translations of a round: the model itself, or the teacher below."""
+    teacher: TeacherConfig | None = None
+    """The teacher."""
     sampling: SamplingConfig = SamplingConfig()
     filter: FilterConfig = FilterConfig()
+    hint: HintConfig = HintConfig()
     translate: TranslateConfig = TranslateConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -100,4 +109,8 @@ class Config(Section):
             )
         if unknown := set(self.evaluation.cascade) - set(self.methods):
             raise ValueError(f"evaluation.cascade names {', '.join(sorted(unknown))}, which `methods` does not")
+        if self.generator == "teacher" and self.teacher is None:
+            raise ValueError("generator is teacher, but there is no section `teacher`")
+        if self.hint.enabled and self.filter.label == "agreement":
+            raise ValueError("hint shows reference answers, which filter.label=agreement does without")
         return self

@@ -47,8 +47,8 @@ def explain(path: str, tree: Node | None = None) -> Field:
         within = _resolved(_section(node), tree)
         if name in within.get("properties", {}):
             node = within["properties"][name]
-        elif within.get("additionalProperties"):
-            node = {"description": node.get("description", ""), **within["additionalProperties"]}
+        elif extra := within.get("additionalProperties"):
+            node = {"description": node.get("description", ""), **(extra if isinstance(extra, dict) else {})}
         else:
             raise InputError(f"`{path}` is no field of the configuration; {_meant(path, tree)}")
     section = _resolved(_section(node), tree)
@@ -90,7 +90,7 @@ def _words(node: Node, tree: Node) -> str:
         return ", or ".join(_words(alternative, tree) for alternative in node["anyOf"])
     if "enum" in node:
         return f"one of {', '.join(map(str, node['enum']))}"
-    kind = node.get("type")
+    kind = node.get("type", "anything")
     if "$ref" in node or "properties" in node:
         return "section"
     if kind == "array" and "prefixItems" in node:
@@ -98,8 +98,15 @@ def _words(node: Node, tree: Node) -> str:
     if kind == "array":
         return f"list of {_words(node['items'], tree)}" + (", not empty" if node.get("minItems") else "")
     if kind == "object":
-        return f"name: {_words(node['additionalProperties'], tree)}"
-    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+        extra = node["additionalProperties"]
+        return f"name: {_words(extra if isinstance(extra, dict) else {}, tree)}"
+    names = {
+        "anything": "anything",
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "true or false",
+    }
     limits = [
         f"{word} {node[key]:g}"
         for key, word in (

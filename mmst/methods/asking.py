@@ -16,6 +16,7 @@ from mmst.errors import InputError
 from mmst.methods.base import Example, Method, Wording
 
 Style = Literal["base", "chat", "tuned"]
+AnyStyle = Literal["auto", "base", "chat", "tuned"]
 CARD = "mmst.json"
 HELD_OUT = "held_out.json"
 """Beside it, after the checkpoint was evaluated: each method's accuracy on dev problems, for weighted votes."""
@@ -52,6 +53,11 @@ class Asking:
             return self._chat(f"{shown}\n\n{instruction} {wording.explain}")
         shots = [f"Question: {s.question}\n{instruction}\n{s.solution}" for s in wording.shots]
         return "\n\n".join([wording.explain, *shots, f"Question: {shown}\n{instruction}\n"])
+
+    def hinted(self, question: str, answer: str) -> str:
+        """The question with its answer, to ask how it comes about (STaR's rationalisation)."""
+        how = "" if self.style == "tuned" else " Work out how it comes about; do not merely state it."
+        return f"{question}\n(The answer is {answer}.{how})"
 
     def to_translate(self, source: Method, text: str, target: Method, question: str | None) -> str:
         """The prompt that asks to rewrite a solution; `question` none shows the solution alone."""
@@ -94,7 +100,7 @@ class Asking:
         }
 
 
-def asking_for(checkpoint: str | Path, style: Literal["auto", "base", "chat", "tuned"] = "auto") -> Asking:
+def asking_for(checkpoint: str | Path, style: AnyStyle = "auto") -> Asking:
     """How to ask a checkpoint: as its `mmst.json` says, or as asked for, or by what its tokenizer offers.
 
     Raises InputError for an `mmst.json` that cannot be read.

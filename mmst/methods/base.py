@@ -30,7 +30,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model wrote. `finish_reason` is `stop` (it ended) or `length` (cut off by the token limit)."""
+    """What the model wrote. `finish_reason` is `stop` (it ended), `length` (cut off by the token limit) or `error`
+    (it was asked in vain, as often as that is done)."""
 
     text: str
     finish_reason: str
@@ -47,8 +48,8 @@ class Model(Protocol):
 class Verdict:
     """What judging gave: `ok` with an answer, or why there is none. Never an exception turned into "wrong".
 
-    Statuses: ok, no_answer, truncated, syntax_error, runtime_error, timeout, memory, output_limit, forbidden,
-    crashed; of equations also underdetermined, contradictory, several_solutions, not_numeric, unsolved; of
+    Statuses: ok, no_answer, no_reply, truncated, syntax_error, runtime_error, timeout, memory, output_limit,
+    forbidden, crashed; of equations also underdetermined, contradictory, several_solutions, not_numeric, unsolved; of
     sub-questions no_questions, too_many_questions, repeated_question, unanswered_question. `answer` is as it was
     written or computed, `key` its canonical form: equal answers have equal keys.
     """
@@ -176,6 +177,8 @@ class Method(ABC):
         """Judge what was written; runs in a judge, may use the sandbox, never raises for what a model wrote."""
         if completion.finish_reason == "length":
             return Verdict("truncated")
+        if completion.finish_reason == "error":
+            return Verdict("no_reply")
         if completion.finish_reason != "stop":
             return Verdict("no_answer")
         return self.answer(completion.text, sandbox)
@@ -207,3 +210,7 @@ class Method(ABC):
     def false_calculation(self, text: str) -> str | None:
         """A calculation in the solution that does not hold, as written; none where there is none to check."""
         return None
+
+    def calculates(self, text: str) -> bool:
+        """Whether the answer is worked out; false for one that is only stated, as a hint invites to."""
+        return True

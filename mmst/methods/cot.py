@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mmst.answers import find_answer
-from mmst.answers.calculations import false_calculation
+from mmst.answers.calculations import calculations, false_calculation
 from mmst.methods.base import Method, Shot, Verdict, Wording
 from mmst.methods.duplicates import rationale_key
 
@@ -58,3 +58,6 @@ class ChainOfThought(Method):
     def false_calculation(self, text: str) -> str | None:
         found = false_calculation(text)
         return None if found is None else text[found.start : found.end]
+
+    def calculates(self, text: str) -> bool:
+        return bool(calculations(text))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _ANS = re.compile(r"^\s*ans\s*=", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*[%#](.*)", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_OPERATION = re.compile(r"[\w)%]\s*[-+*/^×÷]|\d\s*[A-Za-z_(]")
 
 
 class EquationOfThought(Method):
@@ -84,3 +86,16 @@ class EquationOfThought(Method):
         comments = "\n".join(_COMMENT.findall(self.solution(text)))
         found = false_calculation(comments)
         return None if found is None else comments[found.start : found.end]
+
+    def calculates(self, text: str) -> bool:
+        """Whether an operation stands in an equation that `ans` hangs on, over whatever names in between."""
+        left = [line.partition("#")[0] for line in _COMMENT.sub("", self.solution(text)).splitlines()]
+        reached, known = {"ans"}, 0
+        operation = False
+        while len(reached) > known:
+            known = len(reached)
+            for equation in left:
+                if reached & (names := set(_NAME.findall(equation))):
+                    reached |= names
+                    operation = operation or bool(_OPERATION.search(equation))
+        return operation

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmst.answers import read_answer
 from mmst.methods.base import Method, Shot, Verdict, Wording
+from mmst.methods.constant import program_calculates
 from mmst.methods.duplicates import program_key
 from mmst.sandbox import values_by_line
 
@@ -65,3 +66,6 @@ class ProgramOfThought(Method):
     def duplicate_key(self, text: str) -> str:
         """The syntax tree without names, comments and docstrings."""
         return program_key(self.solution(text))
+
+    def calculates(self, text: str) -> bool:
+        return program_calculates(self.solution(text))

@@ -79,6 +79,9 @@ class PrefixTree(Method):
             return tree
         return f"{tree} # {', '.join(calculations)}" if calculations else tree
 
+    def calculates(self, text: str) -> bool:
+        return len(self.solution(text).split()) > 1
+
     def duplicate_key(self, text: str) -> str:
         """The tree with its numbers in one spelling."""
         tree = self.solution(text)

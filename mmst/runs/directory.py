@@ -17,7 +17,7 @@ from typing import Any
 from mmst.errors import InputError
 from mmst.runs.files import append_line, checksum, write_json
 
-STAGES = ("generate", "filter", "translate", "train", "evaluate", "promote")
+STAGES = ("generate", "filter", "hint", "translate", "train", "evaluate", "promote")
 
 
 @dataclass
@@ -55,6 +55,10 @@ class RoundDirectory:
     @property
     def fates(self) -> Path:
         return self.root / "fates.parquet"
+
+    @property
+    def hints(self) -> Path:
+        return self.root / "hints"
 
     @property
     def translations(self) -> Path:

@@ -25,7 +25,10 @@ from mmst.errors import InputError
 from mmst.runs.directory import RunDirectory
 from mmst.runs.files import write_json, write_text
 
-MAY_CHANGE = ("name", "rounds.max", "rounds.patience", "engine.", "cluster.")
+MAY_CHANGE = (
+    *("name", "rounds.max", "rounds.patience", "engine.", "cluster.", "teacher.engine"),
+    *(f"teacher.endpoint.{k}" for k in ("url", "key_env", "concurrency", "timeout", "retries", "backoff", "max_")),
+)
 """Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
 
 _TRIES = 5

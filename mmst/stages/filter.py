@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +16,10 @@ from mmst.runs.tables import read_table, write_table
 from mmst.selection import Fate, Keeper, Label, label_problem, over_balance, reasons, with_gold_key
 from mmst.stages.job import Job
 
-TRANSLATION_FATES = "fates.parquet"
+FATES = "fates.parquet"
+"""Beside the parts of `hint` and `translate`; the fates of what was generated stand above them."""
+KEEPING = ("filter", "hint", "translate")
+"""Stages that keep solutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +73,56 @@ def filter_(job: Job, round_: RoundDirectory) -> None:
 
 
 def primed_keeper(job: Job, number: int, *, with_round: bool = False) -> Keeper:
-    """A keeper that knows what earlier rounds kept, and with `with_round` what this one's filter kept."""
+    """A keeper that knows what earlier rounds kept, and with `with_round` what this one has kept so far."""
     keeper = Keeper(
         job.config.filter,
         lambda method, text: METHODS[method].duplicate_key(text),
         lambda method, text: METHODS[method].false_calculation(text),
     )
     for earlier in range(1, number):
-        keeper.remember(read_kept(job.run.round(earlier), "filter"))
-        keeper.remember(read_kept(job.run.round(earlier), "translate"))
+        for stage in KEEPING:
+            keeper.remember(read_kept(job.run.round(earlier), stage))
     if with_round:
-        keeper.remember(read_kept(job.run.round(number), "filter"))
+        for stage in KEEPING:
+            keeper.remember(read_kept(job.run.round(number), stage))
     return keeper
 
 
 def read_kept(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
-    """The solutions that a round's `filter` (native) or `translate` (translated) kept; none where it isn't done."""
+    """The solutions that a round's `filter` (generated), `hint` (generated with the answer at hand) or `translate`
+    (translated) kept; none where it isn't done."""
     if not round_.done(stage):
         return
-    fates = round_.fates if stage == "filter" else round_.translations / TRANSLATION_FATES
-    kept = {row.solution_id for row in read_table(fates, FateRow) if row.kept}
+    fates = {"filter": round_.fates, "hint": round_.hints / FATES, "translate": round_.translations / FATES}[stage]
+    ids = {row.solution_id for row in read_table(fates, FateRow) if row.kept}
     for path in _tables(round_, "generate" if stage == "filter" else stage):
-        yield from (row for row in read_table(path, Solution) if row.solution_id in kept)
+        yield from (row for row in read_table(path, Solution) if row.solution_id in ids)
+
+
+def fates_by_labels(
+    round_: RoundDirectory,
+    solutions: Iterable[Solution],
+    keeper: Keeper,
+    refused: Callable[[Solution], str | None] = lambda solution: None,
+) -> list[FateRow]:
+    """What becomes of solutions that were written for problems which the round's filter has labelled: kept like
+    everything else (judged, equal to the label, not false, not a duplicate), unless `refused` says why not."""
+    labels = {row.problem_id: row for row in read_table(round_.fates, FateRow) if row.label_key is not None}
+    rows = []
+    for solution in solutions:
+        held = labels[solution.problem_id]
+        label = Label(held.label_key, held.label, None, held.support, 0)
+        if held.label_source == "gold" and (reference := read_answer(str(held.label))):
+            solution = with_gold_key(solution, reference)
+        right = solution.status == "ok" and solution.key == label.key
+        if right and (reason := refused(solution)):
+            fate = Fate(False, reason)
+        else:
+            (fate,) = keeper.decide([solution], label)
+        rows.append(
+            replace(held, solution_id=solution.solution_id, method=solution.method, kept=fate.kept, reason=fate.reason)
+        )
+    return rows
 
 
 def by_problem(solutions: Iterable[Solution]) -> Iterator[tuple[str, list[Solution]]]:

@@ -1,4 +1,5 @@
-"""Generate: every train problem × every method × its samples, by the current model, judged as they arrive."""
+"""Generate: every train problem × every method × its samples, by the current model or its teacher, judged as they
+arrive."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from mmst.runs.directory import RoundDirectory
 from mmst.runs.tables import read_table
 from mmst.stages.job import Job
 from mmst.stages.parts import write_parts
+from mmst.stages.writer import writer
 
 _PART = 2048
 """Solutions per part, about: small enough that a crash costs little, large enough for columns to compress."""
@@ -21,9 +23,12 @@ def generate(job: Job, round_: RoundDirectory) -> None:
     sampling, samples = job.config.sampling, job.config.samples
     problems = problems_of(job, round_.number)
     with round_.stage("generate") as commit:
-        solver = job.solver(round_.number - 1, commit, sampling.temperature, sampling.top_p)
         each = sum(samples.values())
-        with commit.timed("generate"), job.report.bar("solving", len(problems) * each, "solutions") as bar:
+        with (
+            writer(job, round_, "generate", commit, sampling.temperature) as solver,
+            commit.timed("generate"),
+            job.report.bar("solving", len(problems) * each, "solutions") as bar,
+        ):
 
             async def attempt(problem: Problem, method: Method, sample: int) -> list[Solution]:
                 rows = await solver.solve(problem, method, sample, round_.number, "solve")
@@ -45,7 +50,7 @@ def generate(job: Job, round_: RoundDirectory) -> None:
                 tokens += row.tokens
                 if row.status != "turn":
                     statuses[row.method][row.status] += 1
-        commit.figures = {
+        commit.figures |= {
             "problems": len(problems),
             "solutions": sum(sum(counts.values()) for counts in statuses.values()),
             "tokens": tokens,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmst.config import Config
+from mmst.config import Config, EngineConfig
 from mmst.methods import all_methods
-from mmst.methods.asking import asking_for, role_of
-from mmst.methods.base import Method
+from mmst.methods.asking import AnyStyle, Asking, asking_for, role_of
+from mmst.methods.base import Method, Model
 from mmst.problems.record import Problem
 from mmst.progress import Reporter
 from mmst.runs.directory import Commit, RunDirectory
@@ -46,24 +47,45 @@ class Job:
         return self.solver_for(self.current_checkpoint(after_round), commit, temperature, top_p)
 
     def solver_for(
-        self, checkpoint: Path | str, commit: Commit, temperature: float = 0.0, top_p: float = 1.0
+        self,
+        checkpoint: Path | str,
+        commit: Commit,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        *,
+        style: AnyStyle | None = None,
+        engine: EngineConfig | None = None,
     ) -> Solver:
-        """A checkpoint with those of its other roles, loaded and ready to solve."""
+        """A checkpoint with those of its other roles, loaded and ready to solve; `style` and `engine` where they are
+        not those of the model."""
         names, models = {}, {}
         for role in self.config.roles:
             own = role_of(checkpoint, role)
             with commit.timed("engine"):
-                engine = self.services.engine(own, role)
-            commit.engines.append({"checkpoint": str(own), **engine.report})
-            names[role], models[role] = name_of(own), engine
+                served = self.services.engine(own, role, engine)
+            commit.engines.append({"checkpoint": str(own), **served.report})
+            names[role], models[role] = name_of(own), served
+        asking = asking_for(checkpoint, style or self.config.model.style)
+        return self.solver_by(Roles(models), asking, names, commit, temperature, top_p, engine)
+
+    def solver_by(
+        self,
+        model: Model,
+        asking: Asking,
+        names: Mapping[str, str],
+        commit: Commit,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        engine: EngineConfig | None = None,
+    ) -> Solver:
+        """Any model, ready to solve; `names` says in the rows who wrote them, by role."""
         with commit.timed("judges"):
             judges = self.services.judges()
-        in_flight = self.config.cluster.in_flight * max(
-            1, self.config.engine.replicas or self.config.engine.max_replicas
-        )
+        settings = engine or self.config.engine
+        in_flight = self.config.cluster.in_flight * max(1, settings.replicas or settings.max_replicas)
         return Solver(
-            asking=asking_for(checkpoint, self.config.model.style),
-            model=Roles(models),
+            asking=asking,
+            model=model,
             judge=judges.judge,
             checkpoints=names,
             seed=self.config.seed,

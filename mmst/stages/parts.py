@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from mmst.errors import InputError
 from mmst.methods.base import Solution
 from mmst.runs.files import checksum, write_json
 from mmst.runs.tables import write_table
@@ -27,7 +28,7 @@ async def write_parts(
 
     `at_once` parts are under way at a time, so that the last stragglers of one don't leave the engine idle.
     A part counts when its own small manifest stands and its checksum is right; `skipped(items)` is told of those.
-    Returns the files with their row counts.
+    Returns the files with their row counts. Raises the InputError that work ended with, if it was one.
     """
     window = asyncio.Semaphore(at_once)
 
@@ -43,8 +44,13 @@ async def write_parts(
         return path, count
 
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(part(number, chunk)) for number, chunk in enumerate(chunks)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part(number, chunk)) for number, chunk in enumerate(chunks)]
+    except BaseExceptionGroup as errors:
+        if refused := errors.subgroup(InputError):
+            raise refused.exceptions[0] from None
+        raise
     return [task.result() for task in tasks]
 
 

@@ -19,7 +19,7 @@ from mmst.problems.record import Problem
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
     """A row of `pool.parquet`. `role` says who learns from it, where roles have checkpoints of their own; `source` is
-    view, native, translated or pair; `solution_id` leads to the solution that it shows, none for views."""
+    view, native, hinted, translated or pair; `solution_id` leads to the solution that it shows, none for views."""
 
     prompt: str
     completion: str
@@ -83,16 +83,19 @@ def pool_rows(
     show_question: bool,
     chosen: Collection[str] | None = None,
     methods: Mapping[str, Method] = METHODS,
+    hinted: Iterable[Solution] = (),
 ) -> Iterator[TrainingRow]:
     """Rows from kept solutions and kept translations; with `pairs` the latter also as translations.
 
-    `chosen` are the ids of the solutions that become rows, none means all.
+    `chosen` are the ids of the solutions that become rows, none means all. No row shows a hint, whatever it was that
+    the solution came from.
     """
     originals = {}
-    for solution in natives:
-        originals[solution.solution_id] = solution
-        if chosen is None or solution.solution_id in chosen:
-            yield from _solved(solution, "native", questions, asking, methods)
+    for source, solutions in (("native", natives), ("hinted", hinted)):
+        for solution in solutions:
+            originals[solution.solution_id] = solution
+            if chosen is None or solution.solution_id in chosen:
+                yield from _solved(solution, source, questions, asking, methods)
     for solution in translations:
         if chosen is not None and solution.solution_id not in chosen:
             continue
@@ -100,8 +103,8 @@ def pool_rows(
         if pairs:
             origin = originals[str(solution.origin_id)]
             question = questions[solution.problem_id] if show_question else None
-            source, target = methods[origin.method], methods[solution.method]
-            example = asking.pair(source, origin.text, target, solution.text, question)
+            before, after = methods[origin.method], methods[solution.method]
+            example = asking.pair(before, origin.text, after, solution.text, question)
             yield _row(example, "pair", solution.problem_id, solution.solution_id)
 
 

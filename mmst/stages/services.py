@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mmst.config import Config
+from mmst.config import Config, EngineConfig
 from mmst.errors import InputError
 from mmst.judging import JudgePool
 from mmst.methods.base import Method
@@ -39,6 +39,7 @@ class Services:
         self._loop = asyncio.Runner()
         self._engines: dict[str, Engine] = {}
         self._loaded: dict[str, Path | str] = {}
+        self._settings = config.engine
         self._judges: JudgePool | None = None
         self._counted: dict[str, int] = {}
         self._exit = contextlib.ExitStack()
@@ -69,14 +70,19 @@ class Services:
             private = self._exit.enter_context(ray_session(self.config.cluster.address))
             check_resources(self.config, ray.cluster_resources(), private)
 
-    def engine(self, checkpoint: Path | str, role: str = "solver") -> Engine:
-        """The engine of a role, holding this checkpoint."""
+    def engine(self, checkpoint: Path | str, role: str = "solver", settings: EngineConfig | None = None) -> Engine:
+        """The engine of a role, holding this checkpoint. Other settings, a teacher's, take fresh engines: whoever
+        serves has the devices to itself."""
         from mmst.engine import Engine
 
         self.cluster()
+        settings = settings or self.config.engine
+        if self._settings != settings:
+            self.release_engines()
+            self._settings = settings
         if role not in self._engines:
             name = f"mmst-{self.config.name}" + ("" if role == "solver" else f"-{role}")
-            self._engines[role] = Engine.start(name, self.config.engine, checkpoint, self.report.line)
+            self._engines[role] = Engine.start(name, settings, checkpoint, self.report.line)
         elif self._loaded[role] != checkpoint:
             self._engines[role].load(checkpoint)
         self._loaded[role] = checkpoint
@@ -165,11 +171,14 @@ def check_resources(config: Config, there: Mapping[str, float], fixed: bool) -> 
 
     Raises InputError with what was asked for and what there is. A cluster that may grow is given the chance to.
     """
-    engine, cluster = config.engine, config.cluster
-    engines = len(config.roles) * (engine.replicas if engine.replicas is not None else max(1, engine.min_replicas))
+    cluster, roles = config.cluster, len(config.roles)
+    engines = [config.engine, *([config.teacher.engine] if config.teacher and config.teacher.engine else [])]
+    replicas = [roles * (e.replicas if e.replicas is not None else max(1, e.min_replicas)) for e in engines]
+    cpus = max(count * e.cpus for count, e in zip(replicas, engines, strict=True))
+    gpus = max(count * e.gpus for count, e in zip(replicas, engines, strict=True))
     for resource, serving, training in (
-        ("CPU", engines * engine.cpus, cluster.train_workers * cluster.train_cpus),
-        ("GPU", engines * engine.gpus, cluster.train_workers * cluster.train_gpus),
+        ("CPU", cpus, cluster.train_workers * cluster.train_cpus),
+        ("GPU", gpus, cluster.train_workers * cluster.train_gpus),
     ):
         asked = serving + training if cluster.placement == "split" else max(serving, training)
         if fixed and asked > there.get(resource, 0.0):

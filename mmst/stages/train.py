@@ -16,7 +16,7 @@ from mmst.runs.directory import Commit, RoundDirectory
 from mmst.runs.files import append_line, checksum, write_json
 from mmst.runs.seeds import seed_of
 from mmst.runs.tables import read_table, write_table
-from mmst.stages.filter import read_kept
+from mmst.stages.filter import KEEPING, read_kept
 from mmst.stages.job import Job, located
 from mmst.stages.rows import TrainingRow, pool_rows, view_rows
 
@@ -115,18 +115,16 @@ def _rows(job: Job, round_: RoundDirectory, asking: Asking) -> Iterator[Training
     rounds = [job.run.round(number) for number in range(1, round_.number + 1 if config.rounds.generate else 1)]
     chosen = _drawn(rounds, config.training.pool_limit, config.seed)
     for earlier in rounds:
-        natives, translations = read_kept(earlier, "filter"), read_kept(earlier, "translate")
+        natives, hinted, translations = (read_kept(earlier, stage) for stage in KEEPING)
         pairs, methods = config.translate.train_pairs, job.all_methods
-        yield from pool_rows(natives, translations, questions, asking, pairs, show, chosen, methods)
+        yield from pool_rows(natives, translations, questions, asking, pairs, show, chosen, methods, hinted)
 
 
 def _drawn(rounds: Sequence[RoundDirectory], limit: int | None, seed: int) -> set[str] | None:
     """The ids of the kept solutions that are trained on where the pool is limited; none for all."""
     if limit is None:
         return None
-    kept = [
-        row.solution_id for round_ in rounds for stage in ("filter", "translate") for row in read_kept(round_, stage)
-    ]
+    kept = [row.solution_id for round_ in rounds for stage in KEEPING for row in read_kept(round_, stage)]
     return set(random.Random(f"{seed}:pool").sample(kept, min(limit, len(kept))))
 
 

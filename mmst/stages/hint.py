@@ -1,0 +1,85 @@
+"""Hint: what nothing was kept of is asked again, with the answer; what is kept is trained without it (STaR)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mmst.methods import METHODS
+from mmst.methods.base import Method, Solution
+from mmst.problems.record import Problem
+from mmst.runs.directory import RoundDirectory
+from mmst.runs.tables import read_table, write_table
+from mmst.selection import Fate, reasons
+from mmst.stages.filter import FATES, FateRow, fates_by_labels, primed_keeper, read_kept
+from mmst.stages.generate import problems_of
+from mmst.stages.job import Job
+from mmst.stages.parts import write_parts
+from mmst.stages.writer import writer
+
+_PART = 2048
+
+
+def hint(job: Job, round_: RoundDirectory) -> None:
+    """Write `hints/part-*.parquet` and `hints/fates.parquet`."""
+    number = round_.number
+    unsolved = unsolved_problems(job, round_)
+    items = [(p, m, sample) for p in unsolved for m in job.methods for sample in range(job.config.hint.k)]
+    with round_.stage("hint") as commit:
+        if items:
+            with (
+                writer(job, round_, "hint", commit, job.config.sampling.temperature) as solver,
+                commit.timed("hint"),
+                job.report.bar("solving with hints", len(items), "solutions") as bar,
+            ):
+
+                async def attempt(item: tuple[Problem, Method, int]) -> list[Solution]:
+                    problem, method, sample = item
+                    question = solver.asking.hinted(problem.question, str(problem.answer))
+                    hinted = problem.model_copy(update={"question": question})
+                    rows = await solver.solve(hinted, method, sample, number, "hint")
+                    bar.advance(1, sum(row.tokens for row in rows))
+                    return rows
+
+                at_once = 1 + -(-2 * job.config.cluster.in_flight // _PART)
+                written = job.services.wait(write_parts(round_.hints, items, _PART, at_once, attempt, bar.advance))
+        else:
+            written = []
+        solutions = [row for path, _ in written for row in read_table(path, Solution) if row.status != "turn"]
+        rows = fates_by_labels(round_, solutions, primed_keeper(job, number, with_round=True), only_stated)
+        write_table(round_.hints / FATES, FateRow, rows)
+        parts = [round_.part(path, count) for path, count in written]
+        commit.parts = [*parts, round_.part(round_.hints / FATES, len(rows))]
+        before, kept = round_.figures("filter")["kept"], sum(row.kept for row in rows)
+        gained = len({row.problem_id for row in rows if row.kept})
+        commit.figures |= {
+            "problems": len(unsolved),
+            "problems_with_kept": gained,
+            "solutions": len(rows),
+            "kept": kept,
+            "kept_by_method": {m.name: sum(r.kept for r in rows if r.method == m.name) for m in job.methods},
+            "grows_by": round(kept / before, 4) if before else None,
+            "statuses": dict(Counter(row.status for row in solutions).most_common()),
+            "reasons": dict(reasons(Fate(row.kept, row.reason) for row in rows)),
+        }
+    share = f"by {kept / before:.1%}, to" if before else "from nothing to"
+    job.report.line(
+        f"  {gained:,} of {len(unsolved):,} unsolved problems were solved with their answer at hand; the round's kept "
+        f"solutions grow {share} {before + kept:,}"
+    )
+
+
+def unsolved_problems(job: Job, round_: RoundDirectory) -> list[Problem]:
+    """Problems of this round with a reference answer of which nothing was kept, now or in earlier rounds."""
+    solved = {
+        row.problem_id
+        for number in range(1, round_.number + 1)
+        for stage in ("filter", "hint")
+        for row in read_kept(job.run.round(number), stage)
+    }
+    labelled = {row.problem_id for row in read_table(round_.fates, FateRow) if row.label_source == "gold"}
+    return [p for p in problems_of(job, round_.number) if p.id in labelled - solved]
+
+
+def only_stated(solution: Solution) -> str | None:
+    """Why a solution teaches nothing although its answer is right: who was told the answer can merely repeat it."""
+    return None if METHODS[solution.method].calculates(solution.text) else "no_calculation"

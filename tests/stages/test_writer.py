@@ -1,0 +1,44 @@
+"""The data's own solutions as a teacher: exact, or with the share of mistakes that is asked for."""
+
+import asyncio
+
+from mmst.methods import METHODS
+from mmst.methods.asking import Asking
+from mmst.methods.base import Completion, Request
+from mmst.problems.record import Problem
+from mmst.stages.writer import Views
+
+COT, POT = METHODS["cot"], METHODS["pot"]
+PROBLEMS = [
+    Problem(id=f"p{n}", question=f"{n} and 1?", answer=str(n + 1), views={"cot": f"a: {n} + 1 = {n + 1}"})
+    for n in range(400)
+]
+
+
+def written(noise: float, start: int = 0) -> list[str]:
+    teacher = Views(PROBLEMS, [COT, POT], Asking(), noise)
+
+    async def ask() -> list[Completion]:
+        prompts = [Asking().to_solve(COT, problem.question) for problem in PROBLEMS]
+        return [await teacher.complete(Request(prompt, start + n, 9)) for n, prompt in enumerate(prompts)]
+
+    return [completion.text for completion in asyncio.run(ask())]
+
+
+def test_a_teacher_of_views_writes_the_solution_as_the_method_has_it() -> None:
+    assert written(0.0)[3] == "a: 3 + 1 = 4\nThe answer is 4."
+
+
+def test_as_many_solutions_are_corrupted_as_asked_for_and_the_same_ones_every_time() -> None:
+    exact, noisy = written(0.0), written(0.25)
+    changed = sum(a != b for a, b in zip(exact, noisy, strict=True))
+    assert 0.15 < changed / len(exact) < 0.35
+    assert noisy == written(0.25)
+    assert noisy != written(0.25, start=1000)
+
+
+def test_what_the_data_has_no_view_of_stays_without_a_reply() -> None:
+    teacher = Views(PROBLEMS, [COT, POT], Asking(), 0.0)
+    asked = Request(Asking().to_solve(POT, PROBLEMS[0].question), 1, 9)
+    completion = asyncio.run(teacher.complete(asked))
+    assert POT.read(completion, None).status == "no_reply"
