@@ -202,5 +202,6 @@ _FUNCTIONS: Mapping[str, Callable[..., Fraction]] = {
     "ceil": lambda value: Fraction(math.ceil(value)),
     "min": lambda *values: min(values),
     "max": lambda *values: max(values),
+    "mean": lambda *values: sum(values, Fraction(0)) / len(values),
     "sum": lambda *values: sum(values, Fraction(0)),
 }

@@ -20,7 +20,7 @@ MAX_DEPTH = 40
 MAX_DIGITS = 300
 """Of one number."""
 
-FUNCTIONS = {name: name for name in "abs round floor ceil min max sum mod sqrt exp log sin cos tan".split()} | {
+FUNCTIONS = {name: name for name in "abs round floor ceil min max sum mean mod sqrt exp log sin cos tan".split()} | {
     "ceiling": "ceil",
     "int": "floor",
     "ln": "log",
@@ -228,7 +228,7 @@ class Reader:
             return Node("abs", (inner,))
         if kind != "word":
             raise Unreadable(f"unexpected `{text or 'end'}`")
-        if self.peek() == "(" and text.lower() in FUNCTIONS and text not in self.names:
+        if self.peek() == "(" and text.lower() in FUNCTIONS and not self.tokens[self.at].spaced:
             self.at += 1
             inner = self._nested(lambda: self._items(")"))
             return self._with_units(_call(FUNCTIONS[text.lower()], inner.parts))
@@ -311,7 +311,14 @@ def _operation(operator: str, left: Node, right: Node) -> Node:
 def _call(function: str, arguments: tuple[Node, ...]) -> Node:
     if len(arguments) == 1 and arguments[0].op == "list":
         arguments = arguments[0].parts
-    wanted = {"mod": (2,), "round": (1, 2), "min": range(1, 100), "max": range(1, 100), "sum": range(1, 100)}
+    wanted = {
+        "mod": (2,),
+        "round": (1, 2),
+        "min": range(1, 100),
+        "max": range(1, 100),
+        "sum": range(1, 100),
+        "mean": range(1, 100),
+    }
     if len(arguments) not in wanted.get(function, (1,)):
         raise Unreadable(f"`{function}` of {len(arguments)} numbers")
     return Node(function, arguments)

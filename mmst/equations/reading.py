@@ -5,11 +5,12 @@ et al. 2024, section 3)."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mmst.answers.clean import plain_characters
+from mmst.answers.plain import KNOWN_UNITS
 from mmst.answers.units import is_unit
 from mmst.equations.expression import (
     DROPPED,
@@ -31,15 +32,18 @@ MAX_STATEMENTS = 200
 
 _ANSWERS = ("ans", "answer", "final_answer", "the_answer", "the_final_answer")
 _COMMENT = re.compile(r"\s*(?:%|#|//|/\*|--|\"\"\"|''')")
-_TRAILING = re.compile(r"\s(?:#|//|--|/\*)(?!\d)|#|(?<=;)\s*%|\s%(?=\s*[^\W\d])(?!\s*of\b)")
+_TRAILING = re.compile(r"\s(?://|--|/\*)(?!\s*[\d(])|#|(?<=;)\s*%|\s%(?=\s*[^\W\d])(?!\s*of\b)")
 _BULLET = re.compile(r"^\s*(?:(?:[-*•]\s+(?=[^\W\d]))|\(?\d+[.)]\s+(?=[^\W\d])|>\s+)")
 _LABEL = re.compile(r"^\s*[^\W\d][^=<>:]{0,80}:\s+(?=.*[=<>])")
 _CODE = re.compile(r"\s*(?:if|elif|else|for|while|def|return|import|from)\b(?!_)")
 _FILLER = frozenset(
-    "let lets let's so then thus therefore hence where and also we have now since given assume suppose set get "
+    "let lets let's say us so then thus therefore hence where and also we have now since given assume suppose set get "
     "that is".split()
 )
 _GROWTH = re.compile(r"^(?P<name>[^\W\d]\w*)\s*(?P<sign>[-+*/])=(?!=)")
+_REMARK = re.compile(r"(?<=\w)\s+\((?:[$€£¥]|in [a-zA-Z ]+|([a-zA-Z]{2,}))\)")
+_DEFINED = re.compile(r"^\s*([^\W\d]\w*)\s*:?=(?!=)", re.MULTILINE)
+_WORD = re.compile(r"\s*([^\W\d]\w*)\s*(?:[-+*/)=#;,]|$)")
 _SAID = re.compile(r"answers? is (?P<rest>[^\n]*?)\s*[:.?]*\s*$", re.IGNORECASE)
 _REWRITES = [
     (re.compile(pattern), replacement)
@@ -55,8 +59,8 @@ _REWRITES = [
         (r"\\(?:approx|simeq|sim)(?![a-zA-Z])", "~"),
         (r"\\(?:left|right|[,;:! ]|q?quad|\\)", " "),
         (r"\\%", "%"),
-        (r"(?<=\w)\s+\((?:[$€£¥]|in [a-zA-Z ]+)\)", ""),
-        (r"\\?\$|\\[()\[\]]|[€£¥`]|\*\*(?=[A-Za-z][^*]*\*\*)|(?<=[a-zA-Z])\*\*(?=\s*$)", " "),
+        (r"\\?\$|\\[()\[\]]|[€£¥`]", " "),
+        (r"(?<!\S)\*\*(?=\S)([^*]+)(?<=\S)\*\*(?=[\s.,:;]|$)", r"\1"),
         (r"(?<=\w)_\{(\w+)\}", r"_\1"),
         (r"\\_", "_"),
         (r"\\(?=[a-zA-Z])", ""),
@@ -97,7 +101,8 @@ def read_system(text: str) -> System:
     if len(text) > MAX_CHARACTERS:
         raise Unreadable("too long")
     lines = [plain_characters(line) for line in text.splitlines()]
-    pieces = [(number, piece) for number, line in enumerate(lines) for piece in _pieces(line)]
+    defined = set(_DEFINED.findall(text))
+    pieces = [(number, piece) for number, line in enumerate(lines) for piece in _pieces(line, defined)]
     if len(pieces) > MAX_STATEMENTS:
         raise Unreadable("too many equations")
     names = _names([tokens for _, tokens in pieces])
@@ -106,25 +111,29 @@ def read_system(text: str) -> System:
     return _with_updates(statements, answer)
 
 
-def equation_text(line: str) -> str:
-    """A line without its comment, in ASCII; empty where it is nothing but comment."""
+def _equation_text(line: str, defined: Collection[str]) -> str:
+    """A line without its comment; empty where it is nothing else. `a // b` and `a % b` are none if b is a quantity."""
     if _COMMENT.match(line):
         return ""
-    end = _TRAILING.search(line)
-    return line[: end.start()] if end else line
+    for sign in _TRAILING.finditer(line):
+        operand = _WORD.match(line, sign.end())
+        if not (operand and operand[1] in defined) or "#" in sign[0]:
+            return line[: sign.start()]
+    return line
 
 
-def _pieces(line: str) -> Iterator[list[Token]]:
+def _pieces(line: str, defined: Collection[str]) -> Iterator[list[Token]]:
     """The tokens of each statement on a line."""
-    line = equation_text(line)
+    line = _equation_text(line, defined)
     if not re.search(r"[=<>]|\\[lg]e", line):
         return
     if _CODE.match(line):
         raise Unreadable("code")
     line = _LABEL.sub("", _BULLET.sub("", line))
+    line = _REMARK.sub(lambda remark: remark[0] if remark[1] and not _unit(remark[1]) else "", line)
     for pattern, replacement in _REWRITES:
         line = pattern.sub(replacement, line)
-    line = _GROWTH.sub(r"\g<name> = \g<name> \g<sign>", line.strip()).rstrip(" .;,!")
+    line = _GROWTH.sub(r"\g<name> = \g<name> \g<sign>", line.strip()).rstrip(" .;,")
     for piece in _split(tokens_of(line)):
         if any(token.kind == "relation" for token in piece):
             yield _without_filler(piece)
@@ -197,7 +206,7 @@ def _is_operand(side: list[Token], number: int) -> bool:
 
 
 def _unit(word: str) -> bool:
-    return is_unit(word) or word.lower() in SCALES
+    return is_unit(word) or word in KNOWN_UNITS or word.lower() in SCALES
 
 
 def _statements(tokens: list[Token], names: set[str], line: int) -> Iterator[Statement]:

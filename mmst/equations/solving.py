@@ -169,8 +169,8 @@ def _program(system: System, solved: Solved, conditions: Sequence[Statement]) ->
 
 _SYMPY = {
     "^": "bounded_power", "mod": "Mod", "sqrt": "sqrt", "abs": "Abs", "round": "rounded", "floor": "floor",
-    "ceil": "ceiling", "min": "Min", "max": "Max", "sum": "Add", "exp": "exp", "log": "log", "sin": "sin",
-    "cos": "cos", "tan": "tan",
+    "ceil": "ceiling", "min": "Min", "max": "Max", "sum": "Add", "mean": "mean", "exp": "exp", "log": "log",
+    "sin": "sin", "cos": "cos", "tan": "tan",
 }  # fmt: skip
 
 

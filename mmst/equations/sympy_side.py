@@ -48,6 +48,11 @@ def rounded(value: Expr, places: Expr = Rational(0)) -> Expr:
     return sign(value) * floor(Abs(value) * scale + Rational(1, 2)) / scale
 
 
+def mean(*values: Expr) -> Expr:
+    """The arithmetic mean."""
+    return Add(*values) / len(values)
+
+
 def solution_of(statements: list[tuple[Expr, str, Expr]], answer: Expr) -> str:
     """`ok <value>`, or what keeps the equations from having one answer."""
     answer = sympify(answer)
