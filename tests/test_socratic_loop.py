@@ -68,7 +68,7 @@ class Local:
     def wait(self, work: Coroutine) -> Any:
         return self.loop.run(work)
 
-    def engine(self, checkpoint: Path, role: str = "solver") -> Knowing:
+    def engine(self, checkpoint: Path, role: str, settings: object) -> Knowing:
         self.started.append((role, checkpoint.name))
         return Knowing(role, self.alone)
 

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from mmst.answers import find_answer
-from mmst.answers.calculations import false_calculation
+from mmst.answers.calculations import calculations, false_calculation
 from mmst.answers.finding import states_answer
 from mmst.config import Config, SocraticConfig
 from mmst.errors import InputError
@@ -267,6 +267,9 @@ class Socratic(Method):
     def false_calculation(self, text: str) -> str | None:
         found = false_calculation(text)
         return None if found is None else text[found.start : found.end]
+
+    def calculates(self, text: str) -> bool:
+        return bool(calculations(text))
 
 
 def _share(task: str) -> str:

@@ -25,9 +25,12 @@ class Views:
     def __init__(self, problems: Iterable[Problem], methods: Iterable[Method], asking: Asking, noise: float) -> None:
         self._noise = noise
         self._solutions = {
-            asking.to_solve(method, problem.question): method.from_view(problem.views[method.view], problem.answer)
+            example.prompt: example.completion
             for method, problem in product(methods, problems)
-            if method.view in problem.views
+            if problem.views.get(method.view)
+            for example in method.examples(
+                asking, problem.question, method.from_view(problem.views[method.view], problem.answer)
+            )
         }
 
     async def complete(self, request: Request) -> Completion:

@@ -174,6 +174,8 @@ def test_a_view_is_one_text_that_is_read_back_as_it_was(sandbox) -> None:
     assert method.answer(text, sandbox).key == "5"
     assert method.false_calculation(text) is None
     assert method.false_calculation(text.replace("= 7", "= 8")) == "3 + 4 = 8"
+    assert method.calculates(text)
+    assert not method.calculates("Q: How many?\nA: The answer is 5.")
     assert method.duplicate_key(text) == METHODS["cot"].duplicate_key("3 + 4 = 7, 7 - 2 = 5")
 
 

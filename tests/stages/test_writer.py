@@ -4,7 +4,7 @@ import asyncio
 
 from mmst.methods import METHODS
 from mmst.methods.asking import Asking
-from mmst.methods.base import Completion, Request
+from mmst.methods.base import Completion, Draw, Request
 from mmst.problems.record import Problem
 from mmst.stages.writer import Views
 
@@ -42,3 +42,13 @@ def test_what_the_data_has_no_view_of_stays_without_a_reply() -> None:
     asked = Request(Asking().to_solve(POT, PROBLEMS[0].question), 1, 9)
     completion = asyncio.run(teacher.complete(asked))
     assert POT.read(completion, None).status == "no_reply"
+
+
+def test_sub_questions_and_answers_are_written_one_request_after_the_other() -> None:
+    socratic = METHODS["socratic"]
+    view = [["How many at first?", "3 + 1 = 4."], ["How many then?", "4 + 1 = 5."]]
+    problem = Problem(id="p", question="3, 1 and 1?", answer="5", views={"socratic": view})
+    teacher, draw = Views([problem], [socratic], Asking(), 0.0), Draw(lambda role, turn: turn, 9)
+    turns = asyncio.run(socratic.solve(problem, Asking(), teacher, None, draw))
+    assert turns[-1].completion.text == socratic.from_view(view, "5")
+    assert len(turns) == 3
