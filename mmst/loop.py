@@ -53,7 +53,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
     check_model(config.model)
     check_teacher(config.teacher)
     sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
-    with opened(root, config) as run:
+    with opened(root, config, report.line) as run:
         problems = prepare(run, config, sets, report)
         rounds = config.rounds
         if reason := stop_reason(run, rounds.max, rounds.patience):

@@ -51,6 +51,29 @@ def write_json(target: Path, value: Any) -> None:
     write_text(target, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
+def create_text(target: Path, text: str) -> bool:
+    """Create a file with this text if there is none of that name, as one step; returns whether it was created."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    return True
+
+
+def replace_text(target: Path, text: str) -> None:
+    """Write a small file by renaming, without a sync: for what need not survive a power cut."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(target)
+
+
 def append_line(target: Path, value: dict[str, Any]) -> None:
     """Append one JSON object as a line."""
     target.parent.mkdir(parents=True, exist_ok=True)

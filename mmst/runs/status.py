@@ -14,6 +14,7 @@ from mmst.errors import InputError
 from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
 from mmst.runs.files import write_text
 from mmst.runs.live import read_progress
+from mmst.runs.lock import holder_of
 
 
 def run_at(path: Path) -> RunDirectory:
@@ -147,21 +148,11 @@ def _cell(row: dict[str, Any], name: str) -> str:
 
 def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, Any]) -> str:
     """finished, running (somebody holds the lock), stopped (a filter kept nothing), or interrupted."""
-    import fcntl
-
     from mmst.runs.ending import stop_reason
 
     if stop_reason(run, config["rounds"]["max"], config["rounds"]["patience"]):
         return "finished"
-    try:
-        with (run.root / "lock").open() as file:
-            if file.read(1):  # else nobody holds it, and who looks must not be in the way of a run that starts now
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if holder_of(run.root):
         return "running"
-    except FileNotFoundError:
-        return "interrupted"
-    except OSError:
-        return "unknown"
     last = run.round(rounds[-1]["round"]).figures("filter") if rounds else {}
     return "stopped" if last.get("kept") == 0 else "interrupted"

@@ -5,15 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mmst.cli.inspect import _line
-from mmst.runs.opening import _locked
+from mmst.runs.lock import held
 
 ESCAPE = "\x1b"
 
@@ -31,7 +29,7 @@ def test_watching_says_each_stage_as_a_line_until_the_run_ends(run, tmp_path) ->
     manifest = run.round(1).root / "stages" / "promote.json"
     aside = manifest.rename(tmp_path / "promote.json")
     command = [sys.executable, "-u", "-c", "from mmst.cli import main; main()", "status", str(run.root), "--watch"]
-    with _locked(run.root / "lock"), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+    with held(run.root), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         assert "running, round 1: evaluate done" in watching.stdout.readline()
         shutil.copy(aside, manifest)
@@ -55,25 +53,13 @@ def test_ctrl_c_ends_watching_without_a_word(run) -> None:
     (run.round(1).root / "stages" / "promote.json").unlink()
     command = [sys.executable, "-u", "-c", "from mmst.cli import main; main()", "status", str(run.root), "--watch"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with _locked(run.root / "lock"), subprocess.Popen(command, text=True, **pipes) as watching:
+    with held(run.root), subprocess.Popen(command, text=True, **pipes) as watching:
         assert "running" in watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
         err = watching.communicate(timeout=60)[1]
     assert watching.returncode == 130
     assert "Traceback" not in err
     assert err.strip() in ("", "Aborted!")
-
-
-def test_asking_how_a_run_stands_does_not_keep_it_from_starting(run) -> None:
-    """Whoever asks holds the run's lock for a moment; a run that starts in that moment waits it out."""
-    import fcntl
-
-    held = (run.root / "lock").open("w")
-    fcntl.flock(held, fcntl.LOCK_SH)
-    threading.Timer(0.2, held.close).start()
-    began = time.monotonic()
-    with _locked(run.root / "lock"):
-        assert time.monotonic() - began > 0.1
 
 
 def test_runs_are_listed_with_those_of_experiments_and_those_that_cannot_be_read(mmst, run) -> None:
