@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs
+from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs, upkeep
 from mmst.errors import InputError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ for command in (
     *(pages.dashboard, pages.report, examine.doctor),
 ):
     app.command(command.__name__.rstrip("_"))(command)
+app.command("verify-run")(upkeep.verify_run)
 app.add_typer(problems.app, name="problems")
 app.add_typer(configuration.app, name="config")
 

@@ -18,6 +18,8 @@ def run(
     dry_run: Annotated[
         bool, typer.Option(help="Print the resolved configuration and what it needs; do nothing.")
     ] = False,
+    fork: Annotated[Path | None, typer.Option(help="Begin with what this run has; needs a new --run-dir.")] = None,
+    from_round: Annotated[int, typer.Option(min=0, help="The last round that --fork takes over.")] = 0,
 ) -> None:
     """Run the self-training loop, or go on with a run: the same line resumes.
 
@@ -33,6 +35,10 @@ def run(
 
         check(resolved, root)
         return
+    if fork is not None:
+        from mmst.runs.opening import fork_once
+
+        fork_once(fork, root, resolved, from_round)
     from mmst.loop import self_train
     from mmst.progress import Reporter
     from mmst.runs.directory import RunDirectory

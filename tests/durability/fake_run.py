@@ -1,0 +1,173 @@
+"""A whole run in a second or two: the real loop, stages, run directory and lock around a made-up model and trainer.
+
+Also a program, to be killed: `python fake_run.py RUN_DIR [key=value ...]`.
+"""
+
+import asyncio
+import hashlib
+import json
+import operator
+import random
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
+from unittest.mock import patch
+
+from rich.console import Console
+
+from mmst.answers import read_answer
+from mmst.config import Config
+from mmst.config.file import build_config, with_settings
+from mmst.loop import self_train
+from mmst.methods import METHODS
+from mmst.methods.base import Completion, Verdict
+from mmst.problems.read import write_problems
+from mmst.problems.record import Problem
+from mmst.progress import Reporter
+from mmst.runs.files import checksum
+
+_SUM = re.compile(r"(\d+) ([+*-]) (\d+)")
+_OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+
+
+class FakeEngine:
+    """Answers `a + b?` by cot or pot, rightly three times out of four, as seed and prompt say."""
+
+    report: ClassVar = {"generation": 1, "in_place": False, "fault": None, "largest": 0.0, "mean": 0.0, "seconds": 0.0}
+
+    async def complete(self, request) -> Completion:
+        await asyncio.sleep(0)
+        a, sign, b = _SUM.search(request.prompt).groups()
+        draw = random.Random(f"{request.seed}{request.prompt}")
+        b = str(int(b) + (draw.random() < 0.25))
+        program = METHODS["pot"].wording
+        if program.solve in request.prompt or program.translate in request.prompt:
+            text = f"other = {draw.randrange(999)}\nprint({a} {sign} {b})"
+        else:
+            other = draw.randrange(999)
+            value = _value(a, sign, b)
+            text = f"{other} + 1 = {other + 1}. {a} {sign} {b} = {value}.\nThe answer is {value}."
+        return Completion(text, "stop", len(text.split()))
+
+    def queue(self) -> dict[str, int]:
+        return {}
+
+
+def _value(a: str, sign: str, b: str) -> int:
+    return _OPERATORS[sign](int(a), int(b))
+
+
+class FakeServices:
+    """`mmst.stages.services.Services` without Ray, vLLM and sandbox."""
+
+    def __init__(self, config, methods, report) -> None:
+        self._loop = asyncio.Runner()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._loop.close()
+
+    def wait(self, work):
+        return self._loop.run(work)
+
+    def engine(self, checkpoint, *rest) -> FakeEngine:
+        return FakeEngine()
+
+    def judges(self):
+        return SimpleNamespace(judge=_judge)
+
+    def cluster(self) -> None: ...
+
+    def make_room_for_training(self) -> None: ...
+
+    def sandbox_counts(self) -> dict[str, int]:
+        return {}
+
+    def resources(self) -> dict[str, float]:
+        return {}
+
+
+async def _judge(method: str, completion: Completion) -> Verdict:
+    if method != "pot":
+        return METHODS[method].read(completion, None)
+    answer = str(_value(*_SUM.search(completion.text.rpartition("print")[2]).groups()))
+    return Verdict("ok", answer, read_answer(answer).key)
+
+
+def fake_fit(*, rows, output, on_step, snapshot=None, seed=0, **_):
+    """A checkpoint whose weights are a hash of what it was trained on."""
+    for step in range(3):
+        on_step(step)
+    for directory in filter(None, (output, snapshot)):
+        _checkpoint(directory, f"{checksum(rows)} {seed}")
+    figures = {"steps": 3, "loss": 0.5}
+    return SimpleNamespace(figures=lambda: figures, losses=[{"step": n, "loss": 1 / (n + 1)} for n in range(3)])
+
+
+def _checkpoint(directory: Path, weights: str) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "config.json").write_text("{}")
+    (directory / "model.safetensors").write_bytes(hashlib.blake2b(weights.encode()).digest() * 64)
+
+
+def _from_scratch(job, round_) -> Path:
+    target = round_.root / "checkpoints" / "initial"
+    _checkpoint(target, "initial")
+    return target
+
+
+def fake_config(directory: Path, *settings: str, problems: int = 12) -> Config:
+    """Sums to solve, and rounds that are over at once."""
+    draw = random.Random(0)
+    sets = {}
+    for number, (name, count) in enumerate({"train": problems, "dev": 4, "test": 4}.items()):
+        sets[name] = str(directory / f"{name}.jsonl")
+        if not Path(sets[name]).exists():
+            made = []
+            for n in range(count):
+                a, b = draw.randrange(100 * n + 100), 10 * n + number
+                views = {"cot": f"{a} + {b} = {a + b}.\nThe answer is {a + b}.", "program": f"print({a} + {b})"}
+                made.append(Problem(id=f"{name}-{n}", question=f"{a} + {b}?", answer=str(a + b), views=views))
+            write_problems(sets[name], made)
+    tree = {
+        "name": "fake",
+        "problems": sets,
+        "round0": {"flat_at": 1.0},
+        "rounds": {"max": 2, "patience": 9},
+        "sampling": {"k": 2},
+        "filter": {"cap": 9},
+        "translate": {"include_question": True},
+    }
+    return build_config(with_settings(tree, settings))
+
+
+def fake_run(config: Config, root: Path) -> str:
+    """`mmst run` with the made-up parts."""
+    with (
+        patch("mmst.loop.Services", FakeServices),
+        patch("mmst.stages.train._from_scratch", _from_scratch),
+        patch("mmst.training.train", fake_fit),
+    ):
+        return self_train(config, root, Reporter(Console(file=sys.stderr, width=200)))
+
+
+def content(root: Path) -> dict[str, object]:
+    """What a run came to, without times: checksums of data files, and what manifests and views say."""
+    found: dict[str, object] = {}
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        name = str(path.relative_to(root))
+        if path.suffix in (".parquet", ".safetensors"):
+            found[name] = checksum(path)
+        elif path.parent.name in ("stages", "solutions", "translations") and path.suffix == ".json":
+            manifest = json.loads(path.read_text())
+            found[name] = {key: manifest.get(key) for key in ("stage", "round", "parts", "figures", "rows", "checksum")}
+    return found
+
+
+if __name__ == "__main__":
+    root = Path(sys.argv[1])
+    print(fake_run(fake_config(root.parent, *sys.argv[2:]), root))
