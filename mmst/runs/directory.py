@@ -7,6 +7,7 @@ counts and checksums; what no manifest names does not count.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from collections.abc import Iterator
@@ -114,8 +115,13 @@ class RoundDirectory:
             "engines": commit.engines,
         }
         write_json(self.root / "stages" / f"{name}.json", manifest)
-        spent = {"seconds": seconds, "spent": commit.seconds}
-        append_line(self.metrics, {"round": self.number, "stage": name, **spent, **commit.figures})
+        append_line(self.metrics, self.metrics_line(name))
+
+    def metrics_line(self, stage: str) -> dict[str, Any]:
+        """What `metrics.jsonl` says of a finished stage."""
+        manifest = self.manifest(stage) or {}
+        spent = {name: manifest.get(name) for name in ("seconds", "spent")}
+        return {"round": self.number, "stage": stage, **spent, **manifest.get("figures", {})}
 
     def part(self, path: Path, rows: int | None = None) -> dict[str, Any]:
         """The entry of a file or directory in a manifest."""
@@ -123,9 +129,31 @@ class RoundDirectory:
         return entry if rows is None else {**entry, "rows": rows}
 
     def part_paths(self, stage: str) -> list[Path]:
-        """The files that a finished stage committed, in order."""
+        """The files that a finished stage committed, in order. Raises InputError as `intact`."""
+        self.intact(stage)
         manifest = self.manifest(stage)
         return [self.root / part["path"] for part in manifest["parts"]] if manifest else []
+
+    def intact(self, stage: str) -> None:
+        """Make sure, once per process, that what a finished stage committed is what is there.
+
+        Raises InputError that names what is missing or was changed: nothing damaged is ever used silently.
+        """
+        for part in (self.manifest(stage) or {"parts": []})["parts"]:
+            path = self.root / part["path"]
+            if not part.get("removed") and (fault := file_fault(path, part["checksum"])):
+                raise InputError(
+                    f"{path}: {fault}. Restore it; or have the stage done again: remove {self.root / 'stages'}"
+                    f"/{stage}.json, the manifests of the stages after it, and later rounds"
+                )
+
+
+@functools.cache
+def file_fault(path: Path, expected: str) -> str | None:
+    """What is wrong with a file or directory that must have this checksum; looked at once per process."""
+    if not path.exists():
+        return "is missing, though its manifest names it"
+    return None if checksum(path) == expected else "is not what its manifest says: damaged or changed"
 
 
 @dataclass(frozen=True)

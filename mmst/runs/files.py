@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 
+PARTIAL = ".partial"
+"""Ends the names of what is being written; such a name begins with a dot. Left behind by a kill, it counts for nothing
+and is removed when the run is gone on with."""
+
+
 @contextlib.contextmanager
 def new_file(target: Path) -> Iterator[Path]:
     """A temporary path beside `target`; what was written there is synced and renamed when the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    make_directory(target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -31,8 +36,23 @@ def new_file(target: Path) -> Iterator[Path]:
         raise
 
 
+def make_directory(directory: Path) -> None:
+    """Make a directory and those above it, durably."""
+    if not directory.is_dir():
+        make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
+
+
+def sync_tree(directory: Path) -> None:
+    """Make everything under a directory durable."""
+    for path in directory.rglob("*"):
+        sync_directory(path)
+    sync_directory(directory)
+
+
 def sync_directory(directory: Path) -> None:
-    """Make renames in a directory durable."""
+    """Make renames in a directory durable, or a file's content."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -53,8 +73,8 @@ def write_json(target: Path, value: Any) -> None:
 
 def create_text(target: Path, text: str) -> bool:
     """Create a file with this text if there is none of that name, as one step; returns whether it was created."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    make_directory(target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -69,16 +89,16 @@ def create_text(target: Path, text: str) -> bool:
 
 def replace_text(target: Path, text: str) -> None:
     """Write a small file by renaming, without a sync: for what need not survive a power cut."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(target)
 
 
 def append_line(target: Path, value: dict[str, Any]) -> None:
-    """Append one JSON object as a line."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    """Append one JSON object as a line, in one write. A kill may tear the last line of such a file."""
+    make_directory(target.parent)
+    with target.open("ab") as file:
+        file.write((json.dumps(value, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace"))
 
 
 ADDED_LATER = frozenset({"held_out.json", "README.md"})

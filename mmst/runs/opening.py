@@ -23,8 +23,9 @@ from mmst.config import Config
 from mmst.config.file import differences, dump_config
 from mmst.errors import InputError
 from mmst.runs.directory import RunDirectory
-from mmst.runs.files import write_json, write_text
+from mmst.runs.files import PARTIAL, write_json, write_text
 from mmst.runs.lock import LOCKS, Say, held
+from mmst.runs.tidying import tidy
 
 MAY_CHANGE = (
     *("name", "rounds.max", "rounds.patience", "engine.", "cluster.", "teacher.engine"),
@@ -45,7 +46,7 @@ def check_resumable(root: Path, config: Config) -> bool:
     """
     file = root / "config.yaml"
     if not file.exists():
-        if root.is_dir() and any(p.name not in (LOCKS, "lock") for p in root.iterdir()):
+        if root.is_dir() and any(p.name not in (LOCKS, "lock") and p.suffix != PARTIAL for p in root.iterdir()):
             raise InputError(f"{root}: is not empty and holds no run; take another --run-dir or empty it")
         if root.exists() and not root.is_dir():
             raise InputError(f"{root}: is a file; take another --run-dir")
@@ -62,7 +63,12 @@ def check_resumable(root: Path, config: Config) -> bool:
 
 def changes(root: Path, config: Config) -> dict[str, tuple[Any, Any]]:
     """Dotted keys of the configuration that a run was not asked before, each with the old and the new value."""
-    asked = yaml.safe_load((root / "config.yaml").read_text())
+    try:
+        asked = yaml.safe_load((root / "config.yaml").read_text())
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{root}/config.yaml: is not valid YAML ({' '.join(str(error).split())}); restore it") from error
+    if not isinstance(asked, dict):
+        raise InputError(f"{root}/config.yaml: holds no configuration; restore it")
     return differences(_with_defaults(asked), config.model_dump(mode="json"))
 
 
@@ -90,7 +96,8 @@ def opened(root: Path, config: Config, say: Say = lambda line: None) -> Iterator
             # Again: whoever held it until now may have begun something else.
             changed = changes(root, config) if check_resumable(root, config) else {}
             _record(root, config, changed)
-            yield RunDirectory(root)
+            tidy(run := RunDirectory(root))
+            yield run
     except PermissionError as error:
         raise InputError(f"{root}: cannot be written ({error.strerror})") from error
 
@@ -123,7 +130,7 @@ def fork(source: Path, target: Path, config: Config, number: int = 0) -> None:
     if differ:
         listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in differ.items())
         raise InputError(f"{source}: was made from other problems or another model:\n{listed}\nStart a new run.")
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     for name in ("problems", *(run.round(n).root.name for n in range(number + 1))):
         shutil.copytree(source / name, partial / name, copy_function=_link)

@@ -44,6 +44,7 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
                 rows = answer_all(job, solver, dev, round_.number, "early")
                 before = figures_of(outcomes_of(rows, dev), names)
         trained = round_.done("train")
+        round_.intact("train")
         solver = job.solver_for(round_.checkpoint if trained else located(str(job.config.model.path)), commit)
         with commit.timed("evaluate"):
             samples = job.config.evaluation.samples
@@ -60,6 +61,7 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
         figures: dict[str, Any] = {"dev": on_dev, "test": on_test, "flat": _flat(before, on_dev, names)}
         figures["statuses"] = statuses_of(rows)
         if round_.number:
+            job.run.round(round_.number - 1).intact("evaluate")
             last = json.loads((job.run.round(round_.number - 1).evaluation / "figures.json").read_text())
             figures["against_last_round"] = {
                 "dev": paired(last["dev"]["right"], on_dev["right"]),

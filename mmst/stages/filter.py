@@ -93,6 +93,7 @@ def read_kept(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
     (translated) kept; none where it isn't done."""
     if not round_.done(stage):
         return
+    round_.intact(stage)
     fates = {"filter": round_.fates, "hint": round_.hints / FATES, "translate": round_.translations / FATES}[stage]
     ids = {row.solution_id for row in read_table(fates, FateRow) if row.kept}
     for path in _tables(round_, "generate" if stage == "filter" else stage):

@@ -38,9 +38,12 @@ class Job:
 
     def current_checkpoint(self, number: int) -> Path | str:
         """The checkpoint that the loop holds after round `number`: inside the run, or as it was given."""
-        recorded = self.run.round(number).figures("promote")["checkpoint"]
-        inside = self.run.root / recorded
-        return inside.resolve() if inside.is_dir() else located(recorded)
+        held = self.run.round(number).figures("promote")
+        inside = self.run.root / held["checkpoint"]
+        if inside.parent.name != "checkpoints" or not self.run.round(held["round"]).done("train"):
+            return located(held["checkpoint"])
+        self.run.round(held["round"]).intact("train")
+        return inside.resolve()
 
     def solver(self, after_round: int, commit: Commit, temperature: float = 0.0, top_p: float = 1.0) -> Solver:
         """The checkpoint after a round, loaded and ready to solve; loading counts as `engine` in the commit."""

@@ -50,6 +50,8 @@ def train(job: Job, round_: RoundDirectory) -> None:
         commit.figures = {"rows": dict(sorted(counts.items())), **results.pop("solver").figures()}
         if results:
             commit.figures["roles"] = {role: result.figures() for role, result in results.items()}
+    for storage in round_.root.glob("training*"):
+        shutil.rmtree(storage)
 
 
 def _fit(
@@ -90,8 +92,9 @@ def _start(job: Job, round_: RoundDirectory) -> str | Path | None:
     path = job.config.model.path and located(job.config.model.path)
     if round_.number and job.config.training.start == "previous":
         return job.current_checkpoint(round_.number - 1)
-    if path is None:
-        return job.run.round(0).checkpoint if round_.number else None
+    if path is None and round_.number:
+        job.run.round(0).intact("train")
+        return job.run.round(0).checkpoint
     return path
 
 

@@ -14,6 +14,7 @@ from deepspeed.accelerator import get_accelerator
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from mmst.runs.files import sync_tree, write_text
 from mmst.training.batches import Batch, assemble
 from mmst.training.export import gathered_weights, merged, with_adapters, write_checkpoint
 from mmst.training.worker import Task
@@ -103,8 +104,11 @@ class Trainee:
     def save(self, step: int) -> None:
         """DeepSpeed's own checkpoint of everything that a step changes; the one before it goes."""
         tag = f"step-{step}"
-        self.engine.save_checkpoint(str(self._saved), tag=tag, client_state={"step": step})
+        self.engine.save_checkpoint(str(self._saved), tag=tag, client_state={"step": step}, save_latest=False)
+        dist.barrier()
         if dist.get_rank() == 0:
+            sync_tree(self._saved / tag)
+            write_text(self._saved / "latest", tag)  # DeepSpeed's would be torn by a kill
             for older in self._saved.glob("step-*"):
                 if older.name != tag:
                     shutil.rmtree(older)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmst.config import LoraConfig
-from mmst.runs.files import sync_directory
+from mmst.runs.files import PARTIAL, sync_directory, sync_tree
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +23,7 @@ def write_checkpoint(
     """Write weights (safetensors), tokenizer and generation config, synced, under a name that appears only when all
     is there. `weights` replaces the model's own. The end of text is in the generation config, so that every server
     stops there."""
-    temporary = directory.with_name(f".{directory.name}.new")
+    temporary = directory.with_name(f".{directory.name}{PARTIAL}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     generation = model.generation_config
@@ -37,11 +36,7 @@ def write_checkpoint(
         generation.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(temporary, state_dict=weights)
     tokenizer.save_pretrained(temporary)
-    for file in temporary.rglob("*"):
-        handle = os.open(file, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
-    sync_directory(temporary)
+    sync_tree(temporary)
     shutil.rmtree(directory, ignore_errors=True)
     temporary.rename(directory)
     sync_directory(directory.parent)

@@ -98,8 +98,8 @@ def train(
     start: model directory or hub id to start from.
     output: the new checkpoint directory; appears when it is complete. `snapshot` likewise, as the model was after
         `snapshot_at` (share) of the steps.
-    storage: directory of this stage's own files, on a file system that all nodes see; deleted at the end. Where it
-        holds the saved steps of the same training, training goes on from there.
+    storage: directory of this stage's own files, on a file system that all nodes see, to be deleted once the new
+        checkpoint is committed. Where it holds the saved steps of the same training, training goes on from there.
     name: prefix of the Ray Train run's name.
     on_step: called with the number (from 1) of every finished step.
 
@@ -133,9 +133,7 @@ def train(
     run = f"{name}-{uuid.uuid4().hex[:8]}"  # a name that was used before would return without a step
     launched = time.time()
     _in_thread(lambda: _fit(task, cluster, run), meanwhile=_teller(task.progress, on_step))
-    result = _result(task, encoded, began, launched)
-    shutil.rmtree(task.storage)
-    return result
+    return _result(task, encoded, began, launched)
 
 
 def _prepare(task: Task, encoded: Encoded, order: np.ndarray, workers: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mmst.config import ScheduleConfig, TrainingConfig
+from mmst.runs.files import write_text
 
 FLUSH = 10
 """Steps between two looks at the losses: looking makes the host wait for the device."""
@@ -135,10 +136,8 @@ def _log(path: Path, done: int, writes: bool) -> Iterator[Any]:
         yield lambda event: None
         return
     kept = [line for line in read_progress(path) if line["event"] != "step" or line["step"] <= done]
-    with path.open("w") as file:
-        for line in kept:
-            file.write(json.dumps(line) + "\n")
-        file.flush()
+    write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+    with path.open("a") as file:
 
         def log(event: dict[str, Any]) -> None:
             file.write(json.dumps(event) + "\n")
