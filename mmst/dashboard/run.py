@@ -13,6 +13,7 @@ from typing import Any
 from mmst.errors import InputError
 from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
 from mmst.runs.live import PROGRESS, read_progress
+from mmst.runs.lock import holder_of
 from mmst.runs.status import config_of, runs_under, status_of
 
 STALE = 60.0
@@ -122,8 +123,8 @@ def look(name: str, root: Path) -> Run:
 
 def token_of(root: Path) -> str:
     """Changes whenever there is something new to see: a manifest, a part, progress, the end of a process."""
-    watched = [root / "config.yaml", root / PROGRESS, root / "lock", *root.glob("round-*/stages"), *_going(root)]
-    return ";".join(f"{path.name}:{_moment(path)}" for path in watched)
+    watched = [root / "config.yaml", root / PROGRESS, *root.glob("round-*/stages"), *_going(root)]
+    return ";".join([str(holder_of(root)), *(f"{path.name}:{_moment(path)}" for path in watched)])
 
 
 def _going(root: Path) -> list[Path]:

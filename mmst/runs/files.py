@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-
 PARTIAL = ".partial"
 """Ends the names of what is being written; such a name begins with a dot. Left behind by a kill, it counts for nothing
 and is removed when the run is gone on with."""

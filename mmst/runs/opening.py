@@ -66,7 +66,9 @@ def changes(root: Path, config: Config) -> dict[str, tuple[Any, Any]]:
     try:
         asked = yaml.safe_load((root / "config.yaml").read_text())
     except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{root}/config.yaml: is not valid YAML ({' '.join(str(error).split())}); restore it") from error
+        raise InputError(
+            f"{root}/config.yaml: is not valid YAML ({' '.join(str(error).split())}); restore it"
+        ) from error
     if not isinstance(asked, dict):
         raise InputError(f"{root}/config.yaml: holds no configuration; restore it")
     return differences(_with_defaults(asked), config.model_dump(mode="json"))

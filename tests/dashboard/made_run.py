@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from mmst.problems.read import write_problems
 from mmst.problems.record import Problem
 from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.files import append_line, checksum, write_json, write_text
+from mmst.runs.lock import held
 from mmst.runs.tables import write_table
 from mmst.stages.filter import FateRow
 
@@ -47,7 +47,6 @@ class MadeRun:
             write_problems(path, problems)
             parts.append({"path": path.name, "rows": len(problems), "checksum": checksum(path)})
         write_json(root / "problems" / "manifest.json", {"parts": parts, "removed": {}})
-        (root / "lock").touch()
 
     def _problems(self, name: str) -> list[Problem]:
         count = PROBLEMS if name != "annotated" else 0
@@ -60,11 +59,9 @@ class MadeRun:
 
     def hold(self) -> Any:
         """Hold the lock, as a process that works on the run does; closing what comes back lets go."""
-        file = (self.run.root / "lock").open("r+")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        return file
+        stack = contextlib.ExitStack()
+        stack.enter_context(held(self.run.root))
+        return stack
 
     def finish_round(self, number: int) -> None:
         """Everything of one round, in the loop's order."""
