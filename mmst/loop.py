@@ -28,6 +28,8 @@ from mmst.runs.directory import RoundDirectory
 from mmst.runs.ending import stop_reason
 from mmst.runs.live import Live
 from mmst.runs.opening import check_resumable, opened
+from mmst.runs.retention import remove_checkpoints, superfluous
+from mmst.runs.space import check_space, clear_disk_errors
 from mmst.runs.status import round_line, write_rounds
 from mmst.stages.evaluate import evaluate
 from mmst.stages.filter import filter_
@@ -66,7 +68,11 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
                 if run.round(number).done("promote"):
                     number += 1
                     continue
-                do_round(job, run.round(number))
+                needed = check_space(run, config, len(problems["train"]), number)
+                with clear_disk_errors(run, needed):
+                    do_round(job, run.round(number))
+                if rounds.keep is not None:
+                    remove_checkpoints(run, superfluous(run, rounds.keep))
             return reason
 
 

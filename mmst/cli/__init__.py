@@ -24,6 +24,7 @@ for command in (
 ):
     app.command(command.__name__.rstrip("_"))(command)
 app.command("verify-run")(upkeep.verify_run)
+app.command("clean")(upkeep.clean)
 app.add_typer(problems.app, name="problems")
 app.add_typer(configuration.app, name="config")
 

@@ -1,4 +1,4 @@
-"""Commands that look after runs: verify-run."""
+"""Commands that look after runs: verify-run, clean."""
 
 from __future__ import annotations
 
@@ -30,3 +30,29 @@ def verify_run(
         typer.echo(f"{run_dir}: {len(faults) or 'no'} fault{'s' if len(faults) != 1 else ''} in {looked}")
     if faults:
         raise typer.Exit(1)
+
+
+def clean(
+    run_dir: Annotated[Path, typer.Argument(help="A run directory, such as runs/tiny.")],
+    keep: Annotated[int, typer.Option(min=1, help="Checkpoints of so many newest rounds stay.")],
+    dry_run: Annotated[bool, typer.Option(help="Say what would go; remove nothing.")] = False,
+) -> None:
+    """Remove checkpoints that no round needs any more; the best, round 0's and the newest stay.
+
+    Example: mmst clean runs/tiny --keep 1 --dry-run
+    """
+    from mmst.runs.lock import held
+    from mmst.runs.retention import remove_checkpoints, superfluous
+    from mmst.runs.space import bytes_under, size
+    from mmst.runs.status import run_at
+
+    run = run_at(run_dir)
+    if dry_run:
+        for directory in (found := superfluous(run, keep)):
+            typer.echo(f"{directory}: {size(bytes_under(directory))}")
+        typer.echo(f"{run_dir}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed")
+        return
+    with held(run.root, typer.echo):
+        found = superfluous(run, keep)
+        freed = remove_checkpoints(run, found)
+    typer.echo(f"{run_dir}: {len(found)} checkpoints removed, {size(freed)} freed")

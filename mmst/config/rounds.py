@@ -18,6 +18,9 @@ class RoundsConfig(Section):
     """Stop after so many rounds in a row that were not promoted."""
     problems: Count | None = None
     """Problems that one round solves, drawn anew each round; none takes all of `problems.train`."""
+    keep: Count | None = None
+    """Keep the checkpoints of so many newest rounds, besides the best by dev problems, round 0's and the one that the
+    next round starts from; none keeps all. Everything else of a round always stays."""
     generate: bool = True
     """False trains on the round-0 data alone for as many steps: the control of an experiment."""
 

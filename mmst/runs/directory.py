@@ -120,8 +120,8 @@ class RoundDirectory:
     def metrics_line(self, stage: str) -> dict[str, Any]:
         """What `metrics.jsonl` says of a finished stage."""
         manifest = self.manifest(stage) or {}
-        spent = {name: manifest.get(name) for name in ("seconds", "spent")}
-        return {"round": self.number, "stage": stage, **spent, **manifest.get("figures", {})}
+        line = {"round": self.number, "stage": stage, **{name: manifest.get(name) for name in ("seconds", "spent")}}
+        return line | manifest.get("figures", {}) | line  # a promotion's figures have a `round` of their own
 
     def part(self, path: Path, rows: int | None = None) -> dict[str, Any]:
         """The entry of a file or directory in a manifest."""

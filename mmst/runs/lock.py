@@ -99,8 +99,10 @@ def held(root: Path, say: Say = lambda line: None) -> Iterator[None]:
         end.set()
         heart.join()
         if not lost.is_set():
-            with contextlib.suppress(OSError):  # a full disk: whoever comes next finds this process gone
+            try:
                 replace_text(own, _text(replace(_ourselves(), released=True)))
+            except OSError:  # a full disk still lets go of files
+                own.unlink(missing_ok=True)
 
 
 def _acquire(root: Path, say: Say) -> int:

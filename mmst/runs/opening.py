@@ -25,10 +25,11 @@ from mmst.errors import InputError
 from mmst.runs.directory import RunDirectory
 from mmst.runs.files import PARTIAL, write_json, write_text
 from mmst.runs.lock import LOCKS, Say, held
+from mmst.runs.space import clear_disk_errors
 from mmst.runs.tidying import tidy
 
 MAY_CHANGE = (
-    *("name", "rounds.max", "rounds.patience", "engine.", "cluster.", "teacher.engine"),
+    *("name", "rounds.max", "rounds.patience", "rounds.keep", "engine.", "cluster.", "teacher.engine"),
     *(f"teacher.endpoint.{k}" for k in ("url", "key_env", "concurrency", "timeout", "retries", "backoff", "max_")),
 )
 """Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
@@ -92,16 +93,15 @@ def opened(root: Path, config: Config, say: Say = lambda line: None) -> Iterator
 
     Raises InputError as `check_resumable`, for a run that another process holds, and where nothing can be written.
     """
-    try:
+    run = RunDirectory(root)
+    with clear_disk_errors(run):
         root.mkdir(parents=True, exist_ok=True)
         with held(root, say):
             # Again: whoever held it until now may have begun something else.
             changed = changes(root, config) if check_resumable(root, config) else {}
             _record(root, config, changed)
-            tidy(run := RunDirectory(root))
+            tidy(run)
             yield run
-    except PermissionError as error:
-        raise InputError(f"{root}: cannot be written ({error.strerror})") from error
 
 
 def _record(root: Path, config: Config, changed: dict[str, tuple[Any, Any]]) -> None:

@@ -58,11 +58,11 @@ def test_the_file_is_written_at_most_once_a_second_and_at_the_end(tmp_path, cloc
 def test_following_costs_a_run_next_to_nothing(tmp_path) -> None:
     """20 µs per solution; making one takes a hundred times as long on the smallest model."""
     report = reporter(tmp_path)
-    began = time.perf_counter()
+    began = time.process_time()
     with report.bar("solving", 100_000, "solutions") as bar:
         for _ in range(100_000):
             bar.advance(1, 20)
-    assert (time.perf_counter() - began) / 100_000 < 20e-6
+    assert (time.process_time() - began) / 100_000 < 20e-6
 
 
 def test_progress_of_an_earlier_start_is_gone_before_the_next_stage(tmp_path) -> None:

@@ -1,0 +1,106 @@
+"""Space on disk: what a round needs, known before it starts; a disk that is full all the same ends a run clearly."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmst.config import Config
+from mmst.errors import InputError
+from mmst.runs.directory import RunDirectory
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_TOKEN_BYTES = 4
+"""Of text, about, for a token of English or code."""
+_STATE = 3
+"""Times its weights that a model in training takes on disk: weights and the two states of the optimizer."""
+
+
+def check_space(run: RunDirectory, config: Config, problems: int, number: int) -> None:
+    """Raises InputError where the file system of the run has less space than the rest of a round needs, about."""
+    needed, free = round_bytes(run, config, problems, number), shutil.disk_usage(run.root).free
+    if needed > free:
+        raise InputError(
+            f"{run.root}: round {number} needs about {size(needed)}, {size(free)} are free. {_ways_out(run)}"
+        )
+
+
+def round_bytes(run: RunDirectory, config: Config, problems: int, number: int) -> int:
+    """Bytes that a round of so many problems still needs: measured on the round before, else from the configuration.
+
+    A checkpoint counts twice, since a new one is written beside the one that it replaces; where training saves its
+    steps, two of those saves count as well.
+    """
+    before, own = run.round(number - 1), run.round(number)
+    last = bytes_under(before.checkpoint) if number and before.done("train") else _weights(config)
+    steps = config.training.schedule.steps
+    saves = steps is None or steps > config.training.checkpoint_every
+    training = 0 if own.done("train") else last * (2 + (2 * _STATE if saves else 0))
+    if not number or not config.rounds.generate:
+        return training
+    if before.done("generate"):
+        texts = sum(map(bytes_under, (before.solutions, before.translations, before.fates, before.pool)))
+    else:
+        samples = min(problems, config.rounds.problems or problems) * sum(config.samples.values())
+        texts = 2 * samples * config.sampling.max_tokens * _TOKEN_BYTES
+    return training + max(0, texts - sum(map(bytes_under, (own.solutions, own.translations, own.fates, own.pool))))
+
+
+def _weights(config: Config) -> int:
+    """Bytes of a checkpoint of the configured model; 0 where its size cannot be known without loading it."""
+    from mmst.training.memory import BYTES, shape_of
+
+    try:
+        return int(shape_of(config.model).parameters * BYTES[config.training.precision])
+    except InputError:
+        return 0
+
+
+@contextlib.contextmanager
+def clear_disk_errors(run: RunDirectory, needed: int | None = None) -> Iterator[None]:
+    """Turn a full disk, and a run that cannot be written, into an InputError with the path and the ways out; `needed`
+    is what a round needs in all, where that is known."""
+    try:
+        yield
+    except (OSError, ExceptionGroup) as error:
+        cause = _of_disk(error)
+        if cause is None:
+            raise
+        where = cause.filename or run.root
+        if cause.errno in _FORBIDDEN:
+            raise InputError(f"{where}: cannot be written ({cause.strerror})") from error
+        free = shutil.disk_usage(run.root).free
+        raise InputError(
+            f"{where}: {cause.strerror or 'the disk is full'}; {size(free)} are free. {_ways_out(run)}"
+        ) from error
+
+
+def _of_disk(error: BaseException) -> OSError | None:
+    """The error of the disk that this one is or holds."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_of_disk, error.exceptions)), None)
+    return error if isinstance(error, OSError) and error.errno in (*_FULL, *_FORBIDDEN) else None
+
+
+def _ways_out(run: RunDirectory) -> str:
+    return f"Make space (mmst clean {run.root} --keep 1 --dry-run says what could go); the same line then goes on."
+
+
+def bytes_under(path: Path) -> int:
+    """Size of a file, or of all files under a directory; 0 for nothing."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size if path.exists() else 0
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

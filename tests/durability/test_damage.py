@@ -1,0 +1,78 @@
+"""What is damaged is named before it is used, and never used silently."""
+
+from pathlib import Path
+
+import pytest
+from fake_run import content, fake_config, fake_run
+from test_verifying import flip
+
+from mmst.errors import InputError
+from mmst.runs.directory import file_fault
+from mmst.verifying import verify_run
+
+
+@pytest.fixture(autouse=True)
+def _a_new_process():
+    """What was found intact earlier in this process is looked at again."""
+    file_fault.cache_clear()
+
+
+def without(run, number: int, stages: list[str]) -> None:
+    """As if the run had been killed before these stages."""
+    for stage in stages:
+        (run.round(number).root / "stages" / f"{stage}.json").unlink()
+
+
+def test_a_flipped_byte_in_the_checkpoint_that_goes_on_is_named(run, finished) -> None:
+    held = run.root / run.round(1).figures("promote")["checkpoint"]
+    without(run, 2, ["generate", "filter", "translate", "train", "evaluate", "promote"])
+    flip(held / "model.safetensors")
+    with pytest.raises(InputError, match=rf"{held.relative_to(run.root)}: is not what its manifest says"):
+        fake_run(finished[0], run.root)
+
+
+@pytest.mark.parametrize(
+    ("stages", "damaged"),
+    [
+        (["filter", "translate", "train", "evaluate", "promote"], "round-002/solutions/part-00000.parquet"),
+        (["translate", "train", "evaluate", "promote"], "round-002/fates.parquet"),
+        (["train", "evaluate", "promote"], "round-001/translations/fates.parquet"),
+        (["evaluate", "promote"], "round-002/checkpoints/solver/model.safetensors"),
+        (["evaluate", "promote"], "round-001/evaluation/figures.json"),
+        (["promote"], "problems/train.jsonl"),
+    ],
+)
+def test_a_damaged_file_that_the_next_stage_reads_is_named(run, finished, stages, damaged) -> None:
+    without(run, 2, stages)
+    flip(run.root / damaged)
+    named = Path(damaged).parent if "checkpoints" in damaged else damaged
+    with pytest.raises(InputError, match=f"{named}: is not what its manifest says"):
+        fake_run(finished[0], run.root)
+
+
+def test_a_truncated_part_of_a_stage_that_goes_on_is_done_again(run, finished) -> None:
+    without(run, 2, ["generate", "filter", "translate", "train", "evaluate", "promote"])
+    part = run.round(2).solutions / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:100])
+    fake_run(finished[0], run.root)
+    assert content(run.root) == content(finished[1])
+    assert verify_run(run.root)[0] == []
+
+
+def test_a_missing_file_and_a_foreign_manifest_are_named(run, finished) -> None:
+    without(run, 2, ["evaluate", "promote"])
+    run.round(2).pool.unlink()
+    with pytest.raises(InputError, match=r"round-002/pool.parquet: is missing, though its manifest names it"):
+        fake_run(finished[0], run.root)
+    (run.root / "problems" / "manifest.json").write_text("[1, 2")
+    with pytest.raises(InputError, match=r"problems/manifest.json: is not a manifest"):
+        fake_run(finished[0], run.root)
+    (run.root / "config.yaml").write_text("a: [")
+    with pytest.raises(InputError, match=r"config.yaml: is not valid YAML"):
+        fake_run(finished[0], run.root)
+
+
+def test_a_directory_that_cannot_be_written_is_named(tmp_path) -> None:
+    """Nobody makes directories in /sys, root included."""
+    with pytest.raises(InputError, match="cannot be written"):
+        fake_run(fake_config(tmp_path), Path("/sys/run"))
