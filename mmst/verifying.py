@@ -33,7 +33,7 @@ _MEMORY = "400MB"
 _COLUMNS = {
     "solution": ("solution_id", "problem_id", "method", "sample", "status", "origin_id", "checkpoint"),
     "fate": ("solution_id", "problem_id", "kept"),
-    "pool": ("task", "source", "problem_id", "solution_id"),
+    "pool": ("task", "source", "problem_id", "solution_id", "hash(prompt, completion)"),
 }
 
 
@@ -74,7 +74,8 @@ class _Check:
             f"CREATE TABLE solution ({where} solution_id VARCHAR, problem_id VARCHAR, method VARCHAR, sample INT, "
             "status VARCHAR, origin_id VARCHAR, checkpoint VARCHAR);"
             f"CREATE TABLE fate ({where} solution_id VARCHAR, problem_id VARCHAR, kept BOOL);"
-            f"CREATE TABLE pool ({where} task VARCHAR, source VARCHAR, problem_id VARCHAR, solution_id VARCHAR);"
+            f"CREATE TABLE pool ({where} task VARCHAR, source VARCHAR, problem_id VARCHAR, solution_id VARCHAR, "
+            "shown UBIGINT);"
             "CREATE TABLE problem (set VARCHAR, place INT, id VARCHAR);"
             "CREATE TABLE asked (round INT, stage VARCHAR, problem_id VARCHAR, method VARCHAR, sample INT)"
         )
@@ -305,7 +306,7 @@ _QUERIES = {
         AND q.set = if(p.source = 'view', 'annotated', 'train'))""",
     "pool rows that are there more than once": """
         SELECT round, stage, solution_id AS id FROM pool WHERE solution_id IS NOT NULL
-        GROUP BY round, stage, source, task, solution_id HAVING count(*) > 1""",
+        GROUP BY round, stage, source, task, solution_id, shown HAVING count(*) > 1""",
 }
 
 

@@ -20,13 +20,14 @@ _STATE = 3
 """Times its weights that a model in training takes on disk: weights and the two states of the optimizer."""
 
 
-def check_space(run: RunDirectory, config: Config, problems: int, number: int) -> None:
-    """Raises InputError where the file system of the run has less space than the rest of a round needs, about."""
+def check_space(run: RunDirectory, config: Config, problems: int, number: int) -> int:
+    """How many bytes the rest of a round needs, about. Raises InputError where the run's file system has fewer."""
     needed, free = round_bytes(run, config, problems, number), shutil.disk_usage(run.root).free
     if needed > free:
         raise InputError(
             f"{run.root}: round {number} needs about {size(needed)}, {size(free)} are free. {_ways_out(run)}"
         )
+    return needed
 
 
 def round_bytes(run: RunDirectory, config: Config, problems: int, number: int) -> int:
@@ -75,10 +76,9 @@ def clear_disk_errors(run: RunDirectory, needed: int | None = None) -> Iterator[
         where = cause.filename or run.root
         if cause.errno in _FORBIDDEN:
             raise InputError(f"{where}: cannot be written ({cause.strerror})") from error
-        free = shutil.disk_usage(run.root).free
-        raise InputError(
-            f"{where}: {cause.strerror or 'the disk is full'}; {size(free)} are free. {_ways_out(run)}"
-        ) from error
+        free = f"{size(shutil.disk_usage(run.root).free)} are free"
+        asked = f", the round needs about {size(needed)}" if needed else ""
+        raise InputError(f"{where}: {cause.strerror or 'the disk is full'}; {free}{asked}. {_ways_out(run)}") from error
 
 
 def _of_disk(error: BaseException) -> OSError | None:

@@ -119,10 +119,12 @@ def over_balance(kept: Iterable[tuple[str, str, str]], factor: float | None) -> 
     Ids of solutions whose fate becomes `balance`. A problem's further solutions go before its only one; between
     equals a hash of the id decides.
     """
+    if factor is None:
+        return set()
     by_method: dict[str, list[tuple[str, str]]] = {}
     for solution_id, problem_id, method in kept:
         by_method.setdefault(method, []).append((solution_id, problem_id))
-    if factor is None or not by_method:
+    if not by_method:
         return set()
     most = max(1, int(factor * min(map(len, by_method.values()))))
     return {solution_id for rows in by_method.values() for solution_id in _first_to_stay(rows)[most:]}

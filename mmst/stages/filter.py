@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from itertools import groupby, zip_longest
 
 from mmst.answers import read_answer
+from mmst.errors import InputError
 from mmst.methods import METHODS
 from mmst.methods.base import Solution
 from mmst.runs.directory import RoundDirectory
@@ -37,39 +37,73 @@ class FateRow:
     reason: str
 
 
+@dataclass
+class Tally:
+    """Figures of fates, counted as they pass."""
+
+    solutions: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    problems: int = 0
+    _last: str | None = None
+
+    def count(self, rows: Iterable[FateRow]) -> Iterator[FateRow]:
+        """The same rows; those of one problem stand together."""
+        for row in rows:
+            self.solutions += 1
+            self.reasons.update(reasons([Fate(row.kept, row.reason)]))
+            if row.kept:
+                self.kept[row.method] += 1
+                self.problems += row.problem_id != self._last
+                self._last = row.problem_id
+            yield row
+
+
 def filter_(job: Job, round_: RoundDirectory) -> None:
-    """Write `fates.parquet`."""
-    gold = {p.id: answer for p in job.problems["train"] if p.answer and (answer := read_answer(p.answer))}
-    keeper = primed_keeper(job, round_.number)
-    labels: Counter[str] = Counter()
-    rows: list[FateRow] = []
+    """Write `fates.parquet`. Memory holds no rows, only what the keeper remembers of what is kept."""
+    tally, balance = Tally(), job.config.filter.balance
     with round_.stage("filter") as commit:
-        for problem_id, solutions in by_problem(_solutions(round_)):
-            reference = gold.get(problem_id)
-            key = reference.key if reference else None
-            if reference and job.config.filter.label != "agreement":
-                solutions = [with_gold_key(solution, reference) for solution in solutions]
-            label = label_problem(solutions, key, job.config.filter, round_.number)
-            text = reference.text if reference and label.source == "gold" else label.answer
-            labels[label.source or "none"] += 1
-            if label.source == "agreement" and key is not None:
-                # Known only where reference answers exist; they are looked at for this figure and nothing else.
-                labels["agreement_right" if label.key == key else "agreement_wrong"] += 1
-            fates = keeper.decide(solutions, label)
-            rows += [_fate_row(s, f, label, text) for s, f in zip(solutions, fates, strict=True)]
-        kept = [(row.solution_id, row.problem_id, row.method) for row in rows if row.kept]
-        surplus = over_balance(kept, job.config.filter.balance)
-        rows = [replace(r, kept=False, reason="balance") if r.solution_id in surplus else r for r in rows]
-        write_table(round_.fates, FateRow, rows)
-        commit.parts = [round_.part(round_.fates, len(rows))]
+        rows = _decided(job, round_, tally.labels)
+        if balance is None:
+            write_table(round_.fates, FateRow, tally.count(rows))
+        else:
+            write_table(round_.fates, FateRow, rows)
+            kept = ((r.solution_id, r.problem_id, r.method) for r in read_table(round_.fates, FateRow) if r.kept)
+            surplus = over_balance(kept, balance)
+            rows = (
+                replace(row, kept=False, reason="balance") if row.solution_id in surplus else row
+                for row in read_table(round_.fates, FateRow)
+            )
+            write_table(round_.fates, FateRow, tally.count(rows))
+        commit.parts = [round_.part(round_.fates, tally.solutions)]
         commit.figures = {
-            "solutions": len(rows),
-            "kept": sum(row.kept for row in rows),
-            "kept_by_method": {m.name: sum(r.kept for r in rows if r.method == m.name) for m in job.methods},
-            "problems_with_kept": len({row.problem_id for row in rows if row.kept}),
-            "labels": dict(labels),
-            "reasons": dict(reasons(Fate(row.kept, row.reason) for row in rows)),
+            "solutions": tally.solutions,
+            "kept": tally.kept.total(),
+            "kept_by_method": {method.name: tally.kept[method.name] for method in job.methods},
+            "problems_with_kept": tally.problems,
+            "labels": dict(tally.labels),
+            "reasons": dict(tally.reasons.most_common()),
         }
+
+
+def _decided(job: Job, round_: RoundDirectory, labels: Counter[str]) -> Iterator[FateRow]:
+    """The fate of every solution of a round, in the order of the solutions, before any balance."""
+    answers = {problem.id: problem.answer for problem in job.problems["train"] if problem.answer}
+    keeper = primed_keeper(job, round_.number)
+    for problem_id, solutions in by_problem(_solutions(round_, "generate")):
+        reference = read_answer(answers[problem_id]) if problem_id in answers else None
+        key = reference.key if reference else None
+        if reference and job.config.filter.label != "agreement":
+            solutions = [with_gold_key(solution, reference) for solution in solutions]
+        label = label_problem(solutions, key, job.config.filter, round_.number)
+        text = reference.text if reference and label.source == "gold" else label.answer
+        labels[label.source or "none"] += 1
+        if label.source == "agreement" and key is not None:
+            # Known only where reference answers exist; they are looked at for this figure and nothing else.
+            labels["agreement_right" if label.key == key else "agreement_wrong"] += 1
+        for solution, fate in zip(solutions, keeper.decide(solutions, label), strict=True):
+            yield _fate_row(solution, fate, label, text)
 
 
 def primed_keeper(job: Job, number: int, *, with_round: bool = False) -> Keeper:
@@ -94,10 +128,13 @@ def read_kept(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
     if not round_.done(stage):
         return
     round_.intact(stage)
-    fates = {"filter": round_.fates, "hint": round_.hints / FATES, "translate": round_.translations / FATES}[stage]
-    ids = {row.solution_id for row in read_table(fates, FateRow) if row.kept}
-    for path in _tables(round_, "generate" if stage == "filter" else stage):
-        yield from (row for row in read_table(path, Solution) if row.solution_id in ids)
+    path = {"filter": round_.fates, "hint": round_.hints / FATES, "translate": round_.translations / FATES}[stage]
+    solutions = _solutions(round_, "generate" if stage == "filter" else stage)
+    for solution, fate in zip_longest(solutions, read_table(path, FateRow)):
+        if solution is None or fate is None or solution.solution_id != fate.solution_id:
+            raise InputError(f"{path}: its rows are not those of the solutions beside it, in their order")
+        if fate.kept:
+            yield solution
 
 
 def fates_by_labels(
@@ -132,14 +169,11 @@ def by_problem(solutions: Iterable[Solution]) -> Iterator[tuple[str, list[Soluti
         yield problem_id, list(group)
 
 
-def _tables(round_: RoundDirectory, stage: str) -> list[Path]:
-    return [path for path in round_.part_paths(stage) if path.name.startswith("part-")]
-
-
-def _solutions(round_: RoundDirectory) -> Iterator[Solution]:
-    """What was judged; turns on the way to a solution have no fate of their own."""
-    for path in _tables(round_, "generate"):
-        yield from (row for row in read_table(path, Solution) if row.status != "turn")
+def _solutions(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
+    """What was judged, in the order of the parts; turns on the way to a solution have no fate of their own."""
+    for path in round_.part_paths(stage):
+        if path.name.startswith("part-"):
+            yield from (row for row in read_table(path, Solution) if row.status != "turn")
 
 
 def _fate_row(solution: Solution, fate: Fate, label: Label, text: str | None) -> FateRow:

@@ -90,10 +90,11 @@ def pool_rows(
     `chosen` are the ids of the solutions that become rows, none means all. No row shows a hint, whatever it was that
     the solution came from.
     """
-    originals = {}
+    originals: dict[str, tuple[str, str]] = {}
     for source, solutions in (("native", natives), ("hinted", hinted)):
         for solution in solutions:
-            originals[solution.solution_id] = solution
+            if pairs:
+                originals[solution.solution_id] = solution.method, solution.text
             if chosen is None or solution.solution_id in chosen:
                 yield from _solved(solution, source, questions, asking, methods)
     for solution in translations:
@@ -101,10 +102,10 @@ def pool_rows(
             continue
         yield from _solved(solution, "translated", questions, asking, methods)
         if pairs:
-            origin = originals[str(solution.origin_id)]
+            origin, text = originals[str(solution.origin_id)]
             question = questions[solution.problem_id] if show_question else None
-            before, after = methods[origin.method], methods[solution.method]
-            example = asking.pair(before, origin.text, after, solution.text, question)
+            before, after = methods[origin], methods[solution.method]
+            example = asking.pair(before, text, after, solution.text, question)
             yield _row(example, "pair", solution.problem_id, solution.solution_id)
 
 

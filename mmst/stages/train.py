@@ -127,8 +127,13 @@ def _drawn(rounds: Sequence[RoundDirectory], limit: int | None, seed: int) -> se
     """The ids of the kept solutions that are trained on where the pool is limited; none for all."""
     if limit is None:
         return None
-    kept = [row.solution_id for round_ in rounds for stage in KEEPING for row in read_kept(round_, stage)]
-    return set(random.Random(f"{seed}:pool").sample(kept, min(limit, len(kept))))
+
+    def kept() -> Iterator[str]:
+        return (row.solution_id for round_ in rounds for stage in KEEPING for row in read_kept(round_, stage))
+
+    count = sum(1 for _ in kept())
+    places = set(random.Random(f"{seed}:pool").sample(range(count), min(limit, count)))
+    return {solution_id for place, solution_id in enumerate(kept()) if place in places}
 
 
 def _from_scratch(job: Job, round_: RoundDirectory) -> Path:
