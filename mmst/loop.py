@@ -16,6 +16,7 @@ the first stage that has no manifest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from mmst.config import Config, ModelConfig, TeacherConfig
@@ -41,6 +42,7 @@ from mmst.stages.promote import promote
 from mmst.stages.services import Services
 from mmst.stages.train import train
 from mmst.stages.translate import translate
+from mmst.tracking import Figures
 
 Stage = Callable[[Job, RoundDirectory], None]
 
@@ -60,9 +62,12 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
         rounds = config.rounds
         if reason := stop_reason(run, rounds.max, rounds.patience):
             return f"nothing to do: {reason}"
-        with Services(config, methods, report) as services:
-            report.live = Live(run.root, services.resources)
-            job = Job(config, run, problems, methods, services, report)
+        with (
+            Services(config, methods, report) as services,
+            closing(Figures(run, config.tracking, report.line)) as figures,
+        ):
+            report.live = Live(run.root, services.resources, figures.progress)
+            job = Job(config, run, problems, methods, services, report, figures)
             number = 0
             while not (reason := stop_reason(run, rounds.max, rounds.patience)):
                 if run.round(number).done("promote"):
@@ -86,6 +91,7 @@ def do_round(job: Job, round_: RoundDirectory) -> None:
                 job.report.live.stage(round_.number, name)
             stage(job, round_)
             write_rounds(job.run)
+            job.figures.stage(round_, name)
         if name == ("hint" if job.config.hint.enabled else "filter"):
             refuse_nothing(round_)
     round_report(round_)

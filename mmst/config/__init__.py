@@ -83,6 +83,9 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     cluster: ClusterConfig = ClusterConfig()
     sandbox: SandboxConfig = SandboxConfig()
+    tracking: list[Literal["tensorboard", "wandb", "mlflow"]] = []
+    """Trackers that get the figures too, by their own libraries: `pip install 'mmst[tracking]'`. They write below
+    `tracking/` of the run, W&B offline, unless WANDB_MODE or MLFLOW_TRACKING_URI say otherwise."""
 
     @property
     def samples(self) -> dict[str, int]:

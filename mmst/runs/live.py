@@ -23,10 +23,15 @@ _WINDOW = 30
 
 
 class Live:
-    """Writes `progress.json` of one run. `resources` is asked what the run holds whenever the file is written."""
+    """Writes `progress.json` of one run, and tells `listener` the same. `resources` is asked what the run holds."""
 
-    def __init__(self, root: Path, resources: Callable[[], Mapping[str, float]]) -> None:
-        self._path, self._resources = root / PROGRESS, resources
+    def __init__(
+        self,
+        root: Path,
+        resources: Callable[[], Mapping[str, float]],
+        listener: Callable[[Mapping[str, Any]], None] = lambda state: None,
+    ) -> None:
+        self._path, self._resources, self._listener = root / PROGRESS, resources, listener
         self._where: dict[str, Any] = {}
         self._seen: collections.deque[tuple[float, int, int]] = collections.deque(maxlen=_WINDOW)
         self._wrote = 0.0
@@ -69,6 +74,7 @@ class Live:
         temporary = self._path.with_name(f".{PROGRESS}")
         temporary.write_text(json.dumps(state) + "\n", encoding="utf-8")
         temporary.replace(self._path)
+        self._listener(state)
 
 
 def read_progress(root: Path) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ from mmst.runs.space import clear_disk_errors
 from mmst.runs.tidying import tidy
 
 MAY_CHANGE = (
-    *("name", "rounds.max", "rounds.patience", "rounds.keep", "engine.", "cluster.", "teacher.engine"),
+    *("name", "rounds.max", "rounds.patience", "rounds.keep", "engine.", "cluster.", "teacher.engine", "tracking"),
     *(f"teacher.endpoint.{k}" for k in ("url", "key_env", "concurrency", "timeout", "retries", "backoff", "max_")),
 )
 """Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""

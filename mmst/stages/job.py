@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmst.config import Config, EngineConfig
@@ -18,6 +18,7 @@ from mmst.runs.directory import Commit, RunDirectory
 from mmst.runs.files import checksum
 from mmst.stages.services import Services
 from mmst.stages.solving import Roles, Solver
+from mmst.tracking import Figures
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Job:
     methods: list[Method]
     services: Services
     report: Reporter
+    figures: Figures = field(default_factory=Figures)
 
     @functools.cached_property
     def all_methods(self) -> dict[str, Method]:

@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmst.config import TaskLimit
 from mmst.methods import METHODS
@@ -66,6 +66,11 @@ def _fit(
     target = round_.checkpoint.with_name(role)
     alone = len(config.roles) == 1
     with commit.timed("train"), job.report.bar(f"training {role}", schedule.steps or 0, "steps") as bar:
+
+        def finished(step: dict[str, Any]) -> None:
+            bar.advance(1, step["tokens"])
+            job.figures.point(round_.number, "train" if role == "solver" else f"train-{role}", step)
+
         result = fit(
             rows=round_.pool,
             role=None if alone else role,
@@ -80,7 +85,7 @@ def _fit(
             name=f"{config.name}-round-{round_.number:03d}-{role}",
             snapshot_at=flat_at,
             snapshot=target.with_name(role + EARLY) if flat_at else None,
-            on_step=lambda step: bar.advance(1),
+            on_step=finished,
         )
     for point in result.losses:
         append_line(job.run.metrics, {"round": round_.number, "stage": "train", "role": role, **point})

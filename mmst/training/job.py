@@ -88,7 +88,7 @@ def train(
     name: str,
     snapshot_at: float | None = None,
     snapshot: Path | None = None,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[dict[str, Any]], None] | None = None,
 ) -> TrainingResult:
     """Train a checkpoint on a Parquet file of prompts, completions and tasks. Ray must be connected.
 
@@ -101,7 +101,7 @@ def train(
     storage: directory of this stage's own files, on a file system that all nodes see, to be deleted once the new
         checkpoint is committed. Where it holds the saved steps of the same training, training goes on from there.
     name: prefix of the Ray Train run's name.
-    on_step: called with the number (from 1) of every finished step.
+    on_step: called with every finished step, as it will stand in the result's `losses`.
 
     Raises InputError for a model without tokenizer, no usable rows, a loss that is not a number and a cluster that
     cannot hold the workers; RuntimeError when workers fail again and again.
@@ -210,19 +210,23 @@ def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> N
         raise failures[0]
 
 
-def _teller(progress: Path, on_step: Callable[[int], None] | None) -> Callable[[], None]:
+def _teller(progress: Path, on_step: Callable[[dict[str, Any]], None] | None) -> Callable[[], None]:
     """A function that reports the steps that were finished since it was last called, each once."""
     told = 0
 
     def tell() -> None:
         nonlocal told
-        done = max((event["step"] for event in read_progress(progress)), default=0)
-        for step in range(told + 1, done + 1):
-            if on_step is not None:
-                on_step(step)
-        told = max(told, done)
+        for event in read_progress(progress):
+            if event["event"] == "step" and event["step"] > told:
+                told = event["step"]
+                if on_step is not None:
+                    on_step(_point(event))
 
     return tell
+
+
+def _point(event: dict[str, Any]) -> dict[str, Any]:
+    return {name: event[name] for name in ("step", "loss", "learning_rate", "tokens", "seconds")}
 
 
 def _result(task: Task, encoded: Encoded, began: float, launched: float) -> TrainingResult:
@@ -237,13 +241,12 @@ def _result(task: Task, encoded: Encoded, began: float, launched: float) -> Trai
     seconds["steps"] = sum(event["seconds"] for event in of["step"])
     seconds["export"] = sum(event["seconds"] for event in of["export"])
     seconds["end"] = max(0.0, time.time() - began - sum(seconds.values()))
-    wanted = ("step", "loss", "learning_rate", "tokens", "seconds")
     steady = of["step"][FLUSH:] or of["step"]
     return TrainingResult(
         steps=task.steps,
         examples=len(encoded.tasks),
         left_out=encoded.left_out,
-        losses=[{name: event[name] for name in wanted} for event in of["step"]],
+        losses=[_point(event) for event in of["step"]],
         tokens=sum(event["tokens"] for event in of["step"]),
         padded_tokens=sum(event["padded"] for event in of["step"]),
         restarts=len(of["start"]) - 1,

@@ -1,0 +1,98 @@
+"""Which metrics a run has, and how they come out of its figures. `dashboard/grafana/mmst.json` shows them.
+
+Ray puts `ray_` before every name, and `_total` after those of counters. Every metric also carries the tag `run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric with its tags besides `run`."""
+
+    kind: Literal["gauge", "counter"]
+    text: str
+    tags: tuple[str, ...] = ()
+
+
+METRICS = {
+    "mmst_round": Metric("gauge", "The round that goes on."),
+    "mmst_stage_share": Metric("gauge", "Share of the stage that is done.", ("round", "stage")),
+    "mmst_items_per_second": Metric("gauge", "Solutions, or training steps, per second.", ("round", "stage")),
+    "mmst_tokens_per_second": Metric("gauge", "Tokens written, or trained on, per second.", ("round", "stage")),
+    "mmst_items": Metric("counter", "Solutions, or training steps, so far.", ("round", "stage")),
+    "mmst_tokens": Metric("counter", "Tokens written, or trained on, so far.", ("round", "stage")),
+    "mmst_stage_seconds": Metric("gauge", "How long a finished stage took.", ("round", "stage")),
+    "mmst_verdicts": Metric("gauge", "Solutions by what judging found.", ("round", "stage", "method", "status")),
+    "mmst_kept": Metric("gauge", "Solutions that were kept.", ("round", "stage", "method")),
+    "mmst_pool_rows": Metric("gauge", "Rows that the round trains on, by task and source.", ("round", "task")),
+    "mmst_loss": Metric("gauge", "Training loss per target token.", ("round", "stage")),
+    "mmst_learning_rate": Metric("gauge", "Learning rate.", ("round", "stage")),
+    "mmst_accuracy": Metric(
+        "gauge", "Share of problems solved, by method and vote.", ("round", "stage", "method", "set")
+    ),
+    "mmst_promoted": Metric("gauge", "Whether the round's checkpoint took over: 1 or 0.", ("round",)),
+    "mmst_replicas": Metric("gauge", "Engine replicas that are up."),
+    "mmst_requests_in_flight": Metric("gauge", "Requests that replicas work on."),
+    "mmst_requests_waiting": Metric("gauge", "Requests that wait for their turn."),
+    "mmst_nodes": Metric("gauge", "Nodes of the cluster."),
+}
+
+_RESOURCES = {
+    "replicas": "mmst_replicas",
+    "in_flight": "mmst_requests_in_flight",
+    "waiting": "mmst_requests_waiting",
+    "nodes": "mmst_nodes",
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One value of a metric; of a counter its sum so far."""
+
+    name: str
+    value: float
+    tags: Mapping[str, str]
+
+
+def on_progress(state: Mapping[str, Any]) -> list[Sample]:
+    """What `progress.json` says (see `mmst.runs.live`)."""
+    where = {"round": str(state.get("round", "")), "stage": str(state.get("stage", ""))}
+    found = [Sample("mmst_round", float(state.get("round", 0)), {})]
+    for key, name in (("done", "mmst_items"), ("tokens", "mmst_tokens")):
+        found += [Sample(name, float(state[key]), where)] if state.get(key) is not None else []
+    for key, name in (("per_second", "mmst_items_per_second"), ("tokens_per_second", "mmst_tokens_per_second")):
+        found += [Sample(name, float(state[key]), where)] if state.get(key) is not None else []
+    if state.get("total"):
+        found.append(Sample("mmst_stage_share", state["done"] / state["total"], where))
+    resources = state.get("resources", {})
+    return [*found, *(Sample(name, float(resources[key]), {}) for key, name in _RESOURCES.items() if key in resources)]
+
+
+def on_point(round_: int, stage: str, point: Mapping[str, float]) -> list[Sample]:
+    """A training step."""
+    where = {"round": str(round_), "stage": stage}
+    return [Sample(f"mmst_{key}", float(point[key]), where) for key in ("loss", "learning_rate") if key in point]
+
+
+def on_stage(round_: int, stage: str, manifest: Mapping[str, Any]) -> list[Sample]:
+    """A finished stage, by its manifest."""
+    figures, number = manifest.get("figures", {}), {"round": str(round_)}
+    where = {**number, "stage": stage}
+    found = [Sample("mmst_stage_seconds", float(manifest.get("seconds", 0.0)), where)]
+    for method, statuses in figures.get("statuses", {}).items():
+        found += [Sample("mmst_verdicts", n, {**where, "method": method, "status": s}) for s, n in statuses.items()]
+    for method, count in figures.get("kept_by_method", {}).items():
+        found.append(Sample("mmst_kept", count, {**where, "method": method}))
+    if stage == "train":
+        found += [Sample("mmst_pool_rows", n, {**number, "task": task}) for task, n in figures["rows"].items()]
+    for name in ("dev", "test"):
+        for method, value in ((figures.get(name) or {}).get("accuracy") or {}).items():
+            found.append(Sample("mmst_accuracy", value, {**where, "method": method, "set": name}))
+    if stage == "promote":
+        found.append(Sample("mmst_promoted", float(figures["promoted"]), number))
+    return found
