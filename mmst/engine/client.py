@@ -21,7 +21,7 @@ _CHUNK = 64
 _COALESCE = 0.002
 _SAY_EVERY = 30.0
 _STOP_WITHIN = 60.0
-_DEPLOYMENT = "Replica"
+_DEPLOYMENT = "engine"
 _CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 Say = Callable[[str], None]

@@ -33,7 +33,7 @@ class JudgePool:
     the verdict `crashed`. Needs a running Ray; all awaiting must happen on one event loop.
     """
 
-    def __init__(self, methods: Sequence[Method], config: SandboxConfig, size: int, run: str = "mmst") -> None:
+    def __init__(self, methods: Sequence[Method], config: SandboxConfig, size: int, run: str = "run") -> None:
         self._methods, self._config, self._run = list(methods), config, run
         self._actors: list[Any] = [self._start(number) for number in range(size)]
         self._queue: asyncio.Queue[_Pending] | None = None
@@ -44,7 +44,7 @@ class JudgePool:
         import ray
 
         actor = ray.remote(num_cpus=0)(Judge)
-        return actor.options(name=f"judge-{number}-{self._run}-{uuid.uuid4().hex[:8]}").remote(
+        return actor.options(name=f"mmst-{self._run}-judge-{number}-{uuid.uuid4().hex[:8]}").remote(
             self._methods, self._config
         )
 

@@ -82,7 +82,7 @@ def _fit(
             cluster=config.cluster,
             seed=seed_of(config.seed, round_.number, "train", *([] if role == "solver" else [role])),
             storage=round_.root / f"training-{role}",
-            name=f"{config.name}-round-{round_.number:03d}-{role}",
+            name=f"mmst-{config.name}-round-{round_.number:03d}-{role}",
             snapshot_at=flat_at,
             snapshot=target.with_name(role + EARLY) if flat_at else None,
             on_step=finished,

@@ -41,7 +41,10 @@ def endpoint():
 
 
 def test_a_run_shows_every_metric_of_the_grafana_file_while_it_goes_on(endpoint, tmp_path) -> None:
+    import ray
+
     seen: set[str] = set()
+    actors: set[str] = set()
     ended = threading.Event()
 
     def look() -> None:
@@ -51,6 +54,7 @@ def test_a_run_shows_every_metric_of_the_grafana_file_while_it_goes_on(endpoint,
                     seen.update(line for line in page.read().decode().splitlines() if line.startswith("ray_mmst_"))
             except OSError:
                 pass  # the node's agent is not up yet
+            actors.update(str(actor["name"]) for actor in ray.util.list_named_actors(all_namespaces=True))
             time.sleep(0.2)
 
     looking = threading.Thread(target=look)
@@ -69,6 +73,8 @@ def test_a_run_shows_every_metric_of_the_grafana_file_while_it_goes_on(endpoint,
         ended.set()
         looking.join()
     assert set(names) == named
+    assert any(name.startswith("SERVE_REPLICA::mmst-micro#engine#") for name in actors), actors
+    assert any(name.startswith("mmst-micro-judge-0-") for name in actors), actors
     accuracy = [line for line in seen if line.startswith("ray_mmst_accuracy") and 'round="1"' in line]
     assert any('method="pot"' in line and 'run="run"' in line and 'set="test"' in line for line in accuracy)
     figures = json.loads((tmp_path / "run" / "rounds.jsonl").read_text().splitlines()[-1])["accuracy"]
