@@ -50,7 +50,13 @@ def small_run(root: Path, **settings: object) -> RunDirectory:
         rows = [_solution(*key, *value) for key, value in WRITTEN.items()]
         path = run.round(1).solutions / "part-00000.parquet"
         commit.parts = [run.round(1).part(path, write_table(path, Solution, rows))]
-        commit.figures = {"problems": 2, "solutions": 4, "tokens": 40, "statuses": {}, "sandbox": {}}
+        commit.figures = {
+            "problems": 2,
+            "solutions": 4,
+            "tokens": 40,
+            "statuses": {"cot": {"ok": 1, "no_answer": 1}, "pot": {"ok": 1, "timeout": 1}},
+            "sandbox": {},
+        }
     filter_(job, run.round(1))
     _checkpoint(run.round(1))
     _evaluate(job, run.round(1), right=2)

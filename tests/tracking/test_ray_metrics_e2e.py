@@ -1,5 +1,6 @@
 """While a run goes on, its figures are on the metrics endpoint of the Ray node."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -12,13 +13,15 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from small_run import small_run
 from test_loop import MICRO
 
 from mmst.config.file import build_config
 from mmst.loop import self_train
 from mmst.progress import Reporter
+from mmst.tracking import Figures
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 GRAFANA = Path(__file__).parents[2] / "dashboard" / "grafana" / "mmst.json"
 
 
@@ -40,6 +43,34 @@ def endpoint():
     shutil.rmtree(temporary, ignore_errors=True)
 
 
+def named_in_grafana() -> set[str]:
+    return set(re.findall(r"ray_mmst_\w+", GRAFANA.read_text()))
+
+
+def test_what_is_handed_out_is_on_the_endpoint_under_the_names_of_the_grafana_file(endpoint, tmp_path) -> None:
+    run = small_run(tmp_path / "small")
+    said: list[str] = []
+    figures = Figures(run, (), said.append)
+    state = {
+        "round": 1, "stage": "generate", "done": 5, "total": 10, "tokens": 50, "per_second": 2.0,
+        "tokens_per_second": 20.0, "resources": {"nodes": 1, "replicas": 1, "in_flight": 3, "waiting": 4},
+    }  # fmt: skip
+    deadline, shown = time.monotonic() + 120, ""
+    while time.monotonic() < deadline and not named_in_grafana() <= set(re.findall(r"^ray_mmst_\w+", shown, re.M)):
+        figures.progress(state)
+        figures.point(1, "train", {"step": 1, "loss": 0.5, "learning_rate": 0.1})
+        for stage in ("generate", "filter", "train", "evaluate", "promote"):
+            figures.stage(run.round(1), stage)
+        time.sleep(0.5)
+        with contextlib.suppress(OSError), urllib.request.urlopen(endpoint, timeout=5) as page:
+            shown = page.read().decode()
+    assert set(re.findall(r"^ray_mmst_\w+", shown, re.M)) == named_in_grafana()
+    assert said == []
+    items = next(line for line in shown.splitlines() if line.startswith("ray_mmst_items_total"))
+    assert 'run="small"' in items and 'stage="generate"' in items and items.endswith(" 5.0")
+
+
+@pytest.mark.long
 def test_a_run_shows_every_metric_of_the_grafana_file_while_it_goes_on(endpoint, tmp_path) -> None:
     import ray
 
@@ -64,7 +95,7 @@ def test_a_run_shows_every_metric_of_the_grafana_file_while_it_goes_on(endpoint,
         config = build_config({**MICRO, "tracking": ["tensorboard"]})
         with (tmp_path / "log").open("w") as log:
             self_train(config, tmp_path / "run", Reporter(Console(file=log)))
-        named = set(re.findall(r"ray_mmst_\w+", GRAFANA.read_text()))
+        named = named_in_grafana()
         deadline = time.monotonic() + 30  # the last figures are reported twice a second
         while time.monotonic() < deadline and not named <= set(names):
             names = [line.split("{")[0] for line in list(seen)]
