@@ -8,7 +8,7 @@ TORCH_FROM := $(if $(WHEELS),,--torch-backend cpu)
 export UV_FIND_LINKS := $(WHEELS)
 RUN := runs/tiny
 
-.PHONY: install demo test test-all lint bench clean
+.PHONY: install demo test test-all lint bench browser screenshots clean
 
 install: .venv/installed
 
@@ -28,10 +28,20 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+# The browser tests need Chromium; where it can't be installed from here they are skipped, and say so.
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+			&& apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+		|| echo "no Chromium: browser tests will be skipped (apt-get install chromium)"
+
+screenshots: .venv/installed browser
+	$(BIN)/python tests/dashboard/screenshots.py $(RUN) $(RUN)-screenshots
+
+test: lint browser
 	$(BIN)/pytest -m 'not long'
 
-test-all: lint
+test-all: lint browser
 	$(BIN)/pytest
 
 bench: .venv/installed
