@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import jinja2
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +21,9 @@ from mmst.dashboard.queries import PAGE, Filters, Queries
 from mmst.dashboard.rendering import environment, round_context
 from mmst.dashboard.run import Round, Run, look
 from mmst.dashboard.warnings import warnings_of
+
+_UNREADABLE = (duckdb.Error, jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError, OSError)
+"""What goes wrong where files are not what this version writes."""
 
 
 class NotShown(Exception):
@@ -40,7 +44,7 @@ class Pages:
             NotShown: self._not_shown,
             HTTPException: self._refused,
             ValidationError: self._bad_filter,
-            **dict.fromkeys((duckdb.Error, KeyError, TypeError, ValueError, AttributeError, OSError), self._unreadable),
+            **dict.fromkeys(_UNREADABLE, self._unreadable),
         }
 
     def run_of(self, request: Request) -> Run:

@@ -210,6 +210,24 @@ def test_a_manifest_of_another_version_is_a_message_and_not_a_crash(tmp_path) ->
     assert "This run cannot be read here" in page(client, "/odd/", 500)
 
 
+def test_a_run_that_has_only_begun_is_shown(tmp_path) -> None:
+    made = MadeRun(tmp_path / "young")
+    (made.run.root / "run.json").unlink()
+    client = TestClient(application([made.run.root], ["testserver"]))
+    for address in (
+        "/",
+        "/young/",
+        "/young/matrix",
+        "/young/problems",
+        "/young/solutions",
+        "/young/problem?id=train/1",
+    ):
+        page(client, address)
+    assert "has not begun" in page(client, "/young/round/0", 404)
+    assert "has no problem" in page(client, "/young/problem?id=nobody", 404)
+    assert "no run" in page(client, "/nobody/", 404)
+
+
 def test_names_of_runs_are_told_apart(tmp_path) -> None:
     for seed in ("seed-0", "seed-1"):
         MadeRun(tmp_path / seed / "mmst")
