@@ -17,6 +17,7 @@ import yaml
 
 from mmst.methods.base import Solution
 from mmst.runs.directory import RunDirectory
+from mmst.runs.live import read_progress
 from mmst.runs.tables import read_table
 from mmst.stages.filter import KEEPING, FateRow, read_kept
 from mmst.stages.rows import TrainingRow
@@ -112,6 +113,17 @@ def test_every_stage_of_every_round_has_its_manifest(run) -> None:
         assert directory.round(0).done(stage)
     for stage in ("generate", "filter", "translate", "train", "evaluate", "promote"):
         assert directory.round(1).done(stage)
+
+
+def test_every_round_has_its_report_and_the_run_said_how_far_it_was(run) -> None:
+    directory, _ = run
+    for number in (0, 1):
+        report = (directory.round(number).root / "report.html").read_text()
+        assert "Accuracy on test problems" in report
+        assert "<script" not in report
+    progress = read_progress(directory.root)
+    assert (progress["round"], progress["stage"]) == (1, "promote")
+    assert progress["resources"]["nodes"] == 1
 
 
 def test_every_problem_is_solved_by_every_method_and_every_sample_once(run) -> None:
