@@ -69,7 +69,7 @@ class Chart:
         layout = {
             "barmode": "stack",
             "margin": {"l": 56, "r": 12, "t": 8, "b": 8},
-            "height": 340,
+            "height": 310 + 14 * len(self.series),  # the legend stands above and takes its room from the plot
             "font": {"family": "system-ui, sans-serif", "size": 13},
             "hovermode": "x unified",
             "xaxis": {

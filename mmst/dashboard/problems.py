@@ -79,7 +79,7 @@ def problem_selection(run: Run, filters: ProblemFilters) -> tuple[str, dict[str,
     file, round_ = problem_file(run, filters.set), round_for(run, filters)
     if file is None:
         return "", {}
-    conditions, parameters = ["true"], {}
+    conditions, parameters = ["id IS NOT NULL"], {}
     if filters.q:
         conditions.append("(contains(question, $q) OR contains(id, $q) OR answer = $q)")
         parameters["q"] = filters.q
@@ -179,5 +179,7 @@ def _solved(
 
 
 def _json(files: Sequence[str]) -> str:
+    """`read_json` of problems. A line that is no Unicode text (a lone surrogate) is left out instead of stopping it."""
     quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    return f"read_json([{quoted}], format = 'newline_delimited', columns = {_FIELDS}, maximum_object_size = 67108864)"
+    settings = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 67108864"
+    return f"read_json([{quoted}], {settings}, columns = {_FIELDS})"

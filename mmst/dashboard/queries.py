@@ -76,6 +76,7 @@ class Queries:
         threads = min(4, os.cpu_count() or 1)
         settings: dict[str, Any] = {"threads": threads, "memory_limit": "1GB", "autoinstall_known_extensions": False}
         self._duckdb = duckdb.connect(config={**settings, "autoload_known_extensions": False})
+        self._most_given: dict[tuple[Any, ...], tuple[str, float, float | None] | None] = {}
         self._duckdb.execute("SET parquet_metadata_cache = true; SET enable_progress_bar = false")
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -155,8 +156,18 @@ class Queries:
         return sorted(found)
 
     def most_given(self, round_: Round) -> tuple[str, float, float | None] | None:
-        """The answer that a round's native solutions give most often, its share, and its share of the labels."""
-        files = [path for path in parts_of(round_, "generate") if Path(path).exists()]
+        """The answer that a round's native solutions give most often, its share, and its share of the labels.
+
+        A page that is open asks again and again, of stages that are done: the answer is kept.
+        """
+        done = tuple(str(round_.manifests.get(stage, {}).get("finished")) for stage in ("generate", "filter"))
+        place = (round_.directory.root, *done)
+        if place not in self._most_given:
+            self._most_given[place] = self._ask_most_given(round_)
+        return self._most_given[place]
+
+    def _ask_most_given(self, round_: Round) -> tuple[str, float, float | None] | None:
+        files = parts_of(round_, "generate")
         if not files:
             return None
         sql = f"""
@@ -165,11 +176,11 @@ class Queries:
         found = self.rows(sql)
         if not found:
             return None
-        fates = [str(round_.directory.fates)] if "filter" in round_.manifests else []
         labelled = None
-        if fates:
-            sql = f"SELECT avg(CASE WHEN label_key = $key THEN 1 ELSE 0 END) AS share FROM {read(fates)}"
-            labelled = self.rows(f"{sql} WHERE label_key IS NOT NULL", {"key": found[0]["key"]})[0]["share"]
+        if "filter" in round_.manifests and round_.directory.fates.exists():
+            sql = "SELECT avg(CASE WHEN label_key = $key THEN 1 ELSE 0 END) AS share FROM"
+            sql += f" {read([str(round_.directory.fates)])} WHERE label_key IS NOT NULL"
+            labelled = self.rows(sql, {"key": found[0]["key"]})[0]["share"]
         return found[0]["key"], found[0]["share"], labelled
 
     def export(self, sql: str, parameters: Mapping[str, Any], target: Path, form: Literal["csv", "parquet"]) -> None:

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from mmst.dashboard.app import application
 from mmst.dashboard.run import find_runs
 from mmst.errors import InputError
+from mmst.problems.read import write_problems
 from mmst.runs.files import write_json
 
 PAGES = [
@@ -226,6 +227,16 @@ def test_a_run_that_has_only_begun_is_shown(tmp_path) -> None:
     assert "has not begun" in page(client, "/young/round/0", 404)
     assert "has no problem" in page(client, "/young/problem?id=nobody", 404)
     assert "no run" in page(client, "/nobody/", 404)
+
+
+def test_a_problem_that_is_no_unicode_is_left_out_and_its_solutions_are_not(tmp_path) -> None:
+    made = MadeRun(tmp_path / "odd")
+    made.problems["train"][0] = made.problems["train"][0].model_copy(update={"question": "lone \ud800 half"})
+    write_problems(made.run.root / "problems" / "train.jsonl", made.problems["train"])
+    made.generate(1)
+    client = TestClient(application([made.run.root], ["testserver"]))
+    assert "1 to 11" in page(client, "/odd/problems")
+    assert "section aria-label" in page(client, "/odd/problem?id=train/0")
 
 
 def test_names_of_runs_are_told_apart(tmp_path) -> None:
