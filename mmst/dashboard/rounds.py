@@ -85,36 +85,46 @@ def round_charts(run: Run, round_: Round) -> list[Chart]:
 
 
 def loss_chart(root: Path, round_: Round) -> Chart:
-    """The training loss of a round, also of one that is being trained now."""
-    points = thinned(_losses(root, round_))
-    x = [float(point["step"]) for point in points]
-    series = [Series("loss per target token", [point["loss"] for point in points])]
-    return Chart("loss", "Training loss", "lines", "step", "loss (nats)", x, series)
+    """The training loss of a round by role, also of one that is being trained now."""
+    losses: dict[str, dict[int, float]] = {}
+    for role, point in _losses(root, round_):
+        losses.setdefault(role, {})[point["step"]] = point["loss"]
+    steps = thinned(sorted({step for points in losses.values() for step in points}))
+    series = [Series(role, [points.get(step) for step in steps]) for role, points in losses.items()]
+    return Chart("loss", "Training loss", "lines", "step", "loss per token (nats)", [float(s) for s in steps], series)
 
 
-def _losses(root: Path, round_: Round) -> list[dict[str, Any]]:
-    going = round_.directory.root / "training" / "progress.jsonl"
-    if "train" not in round_.manifests:
-        return [event for event in _lines(going) if event.get("event") == "step"]
-    mark = f'"round": {round_.number}, "stage": "train", "step"'
-    return [point for point in _lines(root / "metrics.jsonl", mark) if "loss" in point]
+def _losses(root: Path, round_: Round) -> Iterator[tuple[str, dict[str, Any]]]:
+    if "train" in round_.manifests:
+        mark = f'"round": {round_.number}, "stage": "train"'
+        yield from ((point.get("role", "solver"), point) for point in _lines(root / "metrics.jsonl", mark))
+        return
+    for path in trainings(round_):
+        role = path.parent.name.partition("-")[2] or "solver"
+        yield from ((role, event) for event in _lines(path, '"event": "step"'))
 
 
-def _lines(path: Path, containing: str = "") -> list[dict[str, Any]]:
-    """The JSON objects of a file of lines that contain a text; a line that is half-written doesn't count."""
+def trainings(round_: Round) -> list[Path]:
+    """What trainings of a round that go on, or were broken off, have written down; the latest one last."""
+    found = round_.directory.root.glob("training*/progress.jsonl")
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+def _lines(path: Path, containing: str) -> list[dict[str, Any]]:
+    """The steps in a file of JSON lines that contain a text; a line that is half-written doesn't count."""
     try:
         with path.open(encoding="utf-8") as file:
             wanted = [line for line in file if containing in line and line.endswith("\n")]
     except OSError:
         return []
-    return [json.loads(line) for line in wanted]
+    return [value for line in wanted if "step" in (value := json.loads(line))]
 
 
 def training_tokens_per_second(round_: Round) -> float | None:
     """Of a round that is being trained now, over its last steps."""
-    steps = [e for e in _lines(round_.directory.root / "training" / "progress.jsonl") if e.get("event") == "step"]
-    seconds = sum(event["seconds"] for event in steps[-50:])
-    return sum(event["tokens"] for event in steps[-50:]) / seconds if seconds else None
+    steps = [event for path in trainings(round_)[-1:] for event in _lines(path, '"event": "step"')][-50:]
+    seconds = sum(event["seconds"] for event in steps)
+    return sum(event["tokens"] for event in steps) / seconds if seconds else None
 
 
 def rounds_table(run: Run) -> Table:

@@ -128,8 +128,9 @@ def token_of(root: Path) -> str:
 
 
 def _going(root: Path) -> list[Path]:
-    rounds = sorted(root.glob("round-[0-9][0-9][0-9]"))[-1:]
-    return [r / name for r in rounds for name in ("solutions", "translations", "training/progress.jsonl")]
+    last = sorted(root.glob("round-[0-9][0-9][0-9]"))[-1:]
+    parts = [round_ / name for round_ in last for name in ("solutions", "translations")]
+    return parts + [path for round_ in last for path in round_.glob("training*/progress.jsonl")]
 
 
 def _moment(path: Path) -> int:

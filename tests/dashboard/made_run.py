@@ -165,7 +165,7 @@ class MadeRun:
             commit.figures = {"rows": rows, "steps": 40, "tokens_per_second": 1234.5, "restarts": 0, "left_out": {}}
         for step in range(1, 41):
             point = {"step": step, "loss": 3.0 / step, "tokens": 100, "seconds": 0.1}
-            append_line(self.run.metrics, {"round": number, "stage": "train", **point})
+            append_line(self.run.metrics, {"round": number, "stage": "train", "role": "solver", **point})
 
     def evaluate(self, number: int) -> None:
         round_, rows = self.round(number), []

@@ -14,7 +14,7 @@ from mmst.dashboard.app import application
 from mmst.dashboard.run import find_runs
 from mmst.errors import InputError
 from mmst.problems.read import write_problems
-from mmst.runs.files import write_json
+from mmst.runs.files import append_line, write_json
 
 PAGES = [
     "/",
@@ -261,6 +261,21 @@ def test_what_goes_on_is_said_with_rates_time_left_and_resources(tmp_path) -> No
         "<dt>replicas</dt><dd>3</dd>", "<dt>nodes</dt><dd>2</dd>", "<dt>waiting in the queue</dt><dd>7</dd>",
     ):  # fmt: skip
         assert words in text
+
+
+def test_training_that_goes_on_shows_its_tokens_and_its_loss(tmp_path) -> None:
+    made = MadeRun(tmp_path / "going")
+    made.finish_round(0)
+    steps = made.round(1).root / "training-solver" / "progress.jsonl"
+    for step in range(1, 21):
+        append_line(steps, {"event": "step", "step": step, "loss": 1 / step, "tokens": 300, "seconds": 0.1})
+    with steps.open("a") as file:
+        file.write('{"event": "step", "st')
+    made.say(round=1, stage="train", work="training", unit="steps", done=20, total=40, per_second=10.0, updated=4e9)
+    client = TestClient(application([made.run.root], ["testserver"]))
+    with made.hold():
+        assert "10.0 steps/s, 3,000 training tokens/s" in page(client, "/going/")
+        assert "Training loss" in page(client, "/going/round/1")
 
 
 def test_a_report_is_one_file_without_scripts(made, tmp_path) -> None:
