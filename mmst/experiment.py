@@ -57,7 +57,7 @@ class Experiment(BaseModel):
 
 
 def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) -> None:
-    """Run what is not done yet, then write `results.jsonl`, `table.md` and `plot.png` into `out`.
+    """Run what is not done yet; `results.jsonl`, `table.md` and `plot.png` in `out` grow with every finished arm.
 
     `scale` multiplies the settings that the file names as `scaled`. Raises InputError for a bad file, an unknown
     control, and arms that don't share round 0.
@@ -79,22 +79,26 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
                 fork(shared, root, config)
             report.line(f"seed {seed}, {name}")
             self_train(config, root.absolute(), report)
-            results = collect(experiment, out)
-            write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
+            write_results(experiment, out)
     if experiment.transfer is not None:
         for seed in experiment.seeds:
             _measure_transfer(experiment, file, out / f"seed-{seed}", seed, report)
+    for name, table in write_results(experiment, out).items():
+        report.console.print(rich_table(table, name))
+
+
+def write_results(experiment: Experiment, out: Path) -> dict[str, list[dict[str, Any]]]:
+    """Write what is finished so far as `results.jsonl`, `table.md`, `table.json` and `plot.png`; returns the tables."""
     results = collect(experiment, out)
-    write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
     tables = {"test problems": summarise(results, experiment.control, experiment.control_method)}
-    if experiment.transfer is not None:
-        related = [{**row, "slices": {}, **row["transfer"]} for row in results if row["transfer"]]
+    related = [{**row, "slices": {}, **row["transfer"]} for row in results if row["transfer"]]
+    if related:
         tables["the related task, never trained on"] = summarise(related, experiment.control, experiment.control_method)
+    write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
     write_json(out / "table.json", tables)
     write_text(out / "table.md", "\n".join(f"On {name}:\n\n{markdown(table)}" for name, table in tables.items()))
     plot(results, list(experiment.arms), out / "plot.png")
-    for name, table in tables.items():
-        report.console.print(rich_table(table, name))
+    return tables
 
 
 def read_experiment(file: Path) -> Experiment:
