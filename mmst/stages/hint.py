@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from mmst.methods import METHODS
 from mmst.methods.base import Method, Solution
 from mmst.problems.record import Problem
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.tables import read_table, write_table
 from mmst.selection import Fate, reasons
+from mmst.stages.evaluate import statuses_of
 from mmst.stages.filter import FATES, FateRow, fates_by_labels, primed_keeper, read_kept
 from mmst.stages.generate import problems_of
 from mmst.stages.job import Job
@@ -58,7 +57,7 @@ def hint(job: Job, round_: RoundDirectory) -> None:
             "kept": kept,
             "kept_by_method": {m.name: sum(r.kept for r in rows if r.method == m.name) for m in job.methods},
             "grows_by": round(kept / before, 4) if before else None,
-            "statuses": dict(Counter(row.status for row in solutions).most_common()),
+            "statuses": statuses_of(solutions),
             "reasons": dict(reasons(Fate(row.kept, row.reason) for row in rows)),
         }
     share = f"by {kept / before:.1%}, to" if before else "from nothing to"

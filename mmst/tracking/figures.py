@@ -40,19 +40,19 @@ class Figures:
     def stage(self, round_: RoundDirectory, stage: str) -> None:
         """A stage has ended: its figures, which are those of its manifest."""
         manifest = round_.manifest(stage) or {}
-        self._set(on_stage(round_.number, stage, manifest))
+        self._set(lambda: on_stage(round_.number, stage, manifest))
         figures = {**manifest.get("figures", {}), "seconds": manifest.get("seconds")}
         self._log({f"{stage}/{name}": value for name, value in flat(figures)}, "round", round_.number)
 
     def point(self, round_: int, stage: str, point: Mapping[str, float]) -> None:
         """A point of a curve, such as the loss of a training step: values and their `step`."""
-        self._set(on_point(round_, stage, point))
+        self._set(lambda: on_point(round_, stage, point))
         values = {f"round-{round_:03d}/{stage}/{name}": value for name, value in flat(point) if name != "step"}
         self._log(values, f"round-{round_:03d}/{stage}/step", int(point["step"]))
 
     def progress(self, state: Mapping[str, Any]) -> None:
         """How far the stage that goes on has come: what `progress.json` says."""
-        self._set(on_progress(state))
+        self._set(lambda: on_progress(state))
 
     def close(self) -> None:
         """Write what is not written yet."""
@@ -60,11 +60,11 @@ class Figures:
             with self._guarded(name):
                 taker.close()
 
-    def _set(self, samples: Sequence[Sample]) -> None:
+    def _set(self, samples: Callable[[], Sequence[Sample]]) -> None:
         name = "Ray's metrics"
         if name in self._takers:
             with self._guarded(name):
-                self._takers[name].set(self._run, samples)
+                self._takers[name].set(self._run, samples())
 
     def _log(self, values: Mapping[str, float], axis: str, step: int) -> None:
         for name, taker in list(self._takers.items()):
