@@ -88,8 +88,10 @@ def job(tmp_path) -> Iterator:
         first = run.round(0)
         first.checkpoint.mkdir(parents=True, exist_ok=True)
         (first.checkpoint / "mmst.json").write_text('{"style": "tuned"}')
+        with first.stage("train") as commit:
+            commit.parts = [first.part(first.checkpoint)]
         with first.stage("promote") as commit:
-            commit.figures = {"checkpoint": "round-000/checkpoints/solver"}
+            commit.figures = {"checkpoint": "round-000/checkpoints/solver", "round": 0}
         made.append(services := InThisProcess(config))
         report = Reporter(Console(file=io.StringIO()))
         return Job(config, run, sets.by_name(), methods_named(config.methods), services, report)
