@@ -346,7 +346,7 @@ def plot(results: Sequence[Mapping[str, Any]], arms: Sequence[str], target: Path
         for place, arm in enumerate(arms):
             values = [100 * r["accuracy"] for r in results if r["method"] == method and r["arm"] == arm]
             if values:
-                axis.plot([place] * len(values), values, "o", alpha=0.6)
+                axis.plot([place] * len(values), values, "o", color=f"C{place}", alpha=0.6)
                 axis.hlines(statistics.fmean(values), place - 0.3, place + 0.3, color="black")
         axis.set_title(method)
         axis.set_xticks(range(len(arms)), arms, rotation=60, ha="right")
