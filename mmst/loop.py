@@ -63,7 +63,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
         if reason := stop_reason(run, rounds.max, rounds.patience):
             return f"nothing to do: {reason}"
         with (
-            Services(config, methods, report) as services,
+            Services(config, methods, report, root) as services,
             closing(Figures(run, config.tracking, report.line)) as figures,
         ):
             report.live = Live(run.root, services.resources, figures.progress)

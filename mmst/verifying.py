@@ -310,6 +310,6 @@ _QUERIES = {
 }
 
 
-def as_json(root: Path, faults: list[Fault], counts: dict[str, int]) -> str:
+def as_json(place: str, faults: list[Fault], counts: dict[str, int]) -> str:
     """The result for programs."""
-    return json.dumps({"run": str(root), "faults": [asdict(fault) for fault in faults], "checked": counts})
+    return json.dumps({"run": place, "faults": [asdict(fault) for fault in faults], "checked": counts})

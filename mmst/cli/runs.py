@@ -13,7 +13,9 @@ from mmst.cli.options import Settings
 
 def run(
     config: Annotated[Path, typer.Argument(help="YAML file, such as configs/tiny.yaml.")],
-    run_dir: Annotated[Path | None, typer.Option(help="Where it goes; default runs/<name>.")] = None,
+    run_dir: Annotated[
+        str | None, typer.Option(help="Where it goes, a directory or s3://bucket/name; default runs/<name>.")
+    ] = None,
     set_: Settings = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the resolved configuration and what it needs; do nothing.")
@@ -29,24 +31,27 @@ def run(
     from mmst.config.file import load_config
 
     resolved = load_config(config, set_ or [])
-    root = (run_dir or Path("runs") / resolved.name).absolute()
+    from mmst.runs.storage import run_directory, run_to_read
+
+    place = run_dir or str(Path("runs") / resolved.name)
     if dry_run:
         from mmst.dry_run import check
 
-        check(resolved, root)
+        with run_to_read(place) as root:
+            check(resolved, root)
         return
-    if fork is not None:
-        from mmst.runs.opening import fork_once
-
-        fork_once(fork, root, resolved, from_round)
     from mmst.loop import self_train
     from mmst.progress import Reporter
     from mmst.runs.directory import RunDirectory
+    from mmst.runs.opening import fork_once
     from mmst.runs.status import status_of
 
     report = Reporter()
     try:
-        reason = self_train(resolved, root, report)
+        with run_directory(place, report.line) as root:
+            if fork is not None:
+                fork_once(fork, root, resolved, from_round)
+            reason = self_train(resolved, root, report)
     except KeyboardInterrupt:
         print("mmst: interrupted; the same line goes on where it was", file=sys.stderr)
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,16 +10,18 @@ from mmst.cli.options import Json
 
 
 def verify_run(
-    run_dir: Annotated[Path, typer.Argument(help="A run directory, such as runs/tiny.")],
+    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
     json_: Json = False,
 ) -> None:
     """Check every manifest, checksum, count and reference of a run; exit code 1 where something is wrong.
 
     Example: mmst verify-run runs/tiny
     """
+    from mmst.runs.storage import run_to_read
     from mmst.verifying import as_json, verify_run
 
-    faults, counts = verify_run(run_dir)
+    with run_to_read(run_dir) as root:
+        faults, counts = verify_run(root)
     if json_:
         typer.echo(as_json(run_dir, faults, counts))
     else:
@@ -33,7 +34,7 @@ def verify_run(
 
 
 def clean(
-    run_dir: Annotated[Path, typer.Argument(help="A run directory, such as runs/tiny.")],
+    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
     keep: Annotated[int, typer.Option(min=1, help="Checkpoints of so many newest rounds stay.")],
     dry_run: Annotated[bool, typer.Option(help="Say what would go; remove nothing.")] = False,
 ) -> None:
@@ -45,14 +46,16 @@ def clean(
     from mmst.runs.retention import remove_checkpoints, superfluous
     from mmst.runs.space import bytes_under, size
     from mmst.runs.status import run_at
+    from mmst.runs.storage import run_directory, run_to_read
 
-    run = run_at(run_dir)
     if dry_run:
-        for directory in (found := superfluous(run, keep)):
-            typer.echo(f"{directory}: {size(bytes_under(directory))}")
-        typer.echo(f"{run_dir}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed")
+        with run_to_read(run_dir) as root:
+            for directory in (found := superfluous(run_at(root), keep)):
+                typer.echo(f"{directory}: {size(bytes_under(directory))}")
+            typer.echo(f"{run_dir}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed")
         return
-    with held(run.root, typer.echo):
+    with run_directory(run_dir, typer.echo) as root, held(root, typer.echo):
+        run = run_at(root)
         found = superfluous(run, keep)
         freed = remove_checkpoints(run, found)
     typer.echo(f"{run_dir}: {len(found)} checkpoints removed, {size(freed)} freed")

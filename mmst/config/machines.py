@@ -64,7 +64,8 @@ class ClusterConfig(Section):
     in_flight: Count = 512
     """Problems × methods × samples that are being solved at the same time, per replica."""
     resource_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds to wait for resources that the cluster doesn't have, before giving up."""
+    """Seconds to wait for resources that the cluster doesn't have, before giving up. A cluster that `ray up` made may
+    grow, and is waited for as long as it takes."""
 
 
 class SandboxConfig(Section):

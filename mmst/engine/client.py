@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from mmst.config import EngineConfig
+from mmst.engine.waiting import SAY_EVERY, in_words
 from mmst.errors import InputError
 from mmst.methods.base import Completion, Request
 
 _CHUNK = 64
 _COALESCE = 0.002
-_SAY_EVERY = 30.0
 _STOP_WITHIN = 60.0
 _DEPLOYMENT = "engine"
 _CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
@@ -226,7 +226,7 @@ class Engine:
                     f"{self._asked_and_there()}. Raise it, ask for less (engine.cpus, engine.gpus, engine.replicas), "
                     "or add nodes"
                 )
-            if now - said > _SAY_EVERY:
+            if now - said > SAY_EVERY:
                 said = now
                 self._say(f"engine: still starting after {now - began:.0f} s; {self._asked_and_there()}")
             time.sleep(0.1)
@@ -247,11 +247,9 @@ class Engine:
 
         config, free, there = self._config, ray.available_resources(), ray.cluster_resources()
         replicas = config.replicas or config.min_replicas
-        return (
-            f"asked: {replicas} × ({config.cpus:g} CPU, {config.gpus:g} GPU); "
-            f"free: {free.get('CPU', 0):g} of {there.get('CPU', 0):g} CPU, {free.get('GPU', 0):g} of "
-            f"{there.get('GPU', 0):g} GPU"
-        )
+        asked = in_words({"CPU": config.cpus, "GPU": config.gpus})
+        free, there = ({name: found.get(name, 0.0) for name in ("CPU", "GPU")} for found in (free, there))
+        return f"asked: {replicas} × ({asked}); free: {in_words(free)} of {in_words(there)}"
 
 
 def application(config: EngineConfig, checkpoint: str, generation: int) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 
 from mmst.errors import InputError
 from mmst.runs.files import append_line, checksum, write_json
+from mmst.runs.storage import committed
 
 STAGES = ("generate", "filter", "hint", "translate", "train", "evaluate", "promote")
 
@@ -116,6 +117,7 @@ class RoundDirectory:
         }
         write_json(self.root / "stages" / f"{name}.json", manifest)
         append_line(self.metrics, self.metrics_line(name))
+        committed(self.root)
 
     def metrics_line(self, stage: str) -> dict[str, Any]:
         """What `metrics.jsonl` says of a finished stage."""

@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 PARTIAL = ".partial"
@@ -71,7 +71,12 @@ def write_json(target: Path, value: Any) -> None:
 
 
 def create_text(target: Path, text: str) -> bool:
-    """Create a file with this text if there is none of that name, as one step; returns whether it was created."""
+    """Create a file with this text if there is none of that name, as one step; returns whether it was created.
+
+    An object of a store is created by a conditional put; where a store has none, by looking first.
+    """
+    if not isinstance(target, PosixPath):
+        return _create_object(target, text)
     make_directory(target.parent)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
     temporary = Path(name)
@@ -86,8 +91,23 @@ def create_text(target: Path, text: str) -> bool:
     return True
 
 
+def _create_object(target: Any, text: str) -> bool:
+    try:
+        target.fs.pipe_file(target.path, text.encode(), mode="create")
+    except FileExistsError:
+        return False
+    except (NotImplementedError, TypeError, ValueError):
+        if target.exists():
+            return False
+        target.write_text(text)
+    return True
+
+
 def replace_text(target: Path, text: str) -> None:
-    """Write a small file by renaming, without a sync: for what need not survive a power cut."""
+    """Write a small file by renaming, without a sync: for what need not survive a power cut; an object by one put."""
+    if not isinstance(target, PosixPath):
+        target.write_text(text)
+        return
     temporary = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(target)

@@ -26,6 +26,7 @@ from mmst.runs.directory import RunDirectory
 from mmst.runs.files import PARTIAL, write_json, write_text
 from mmst.runs.lock import LOCKS, Say, held
 from mmst.runs.space import clear_disk_errors
+from mmst.runs.storage import STATE
 from mmst.runs.tidying import tidy
 
 MAY_CHANGE = (
@@ -47,7 +48,9 @@ def check_resumable(root: Path, config: Config) -> bool:
     """
     file = root / "config.yaml"
     if not file.exists():
-        if root.is_dir() and any(p.name not in (LOCKS, "lock") and p.suffix != PARTIAL for p in root.iterdir()):
+        if root.is_dir() and any(
+            p.name not in (LOCKS, "lock") and p.suffix != PARTIAL and p.name != STATE for p in root.iterdir()
+        ):
             raise InputError(f"{root}: is not empty and holds no run; take another --run-dir or empty it")
         if root.exists() and not root.is_dir():
             raise InputError(f"{root}: is a file; take another --run-dir")

@@ -11,6 +11,7 @@ from typing import TypeVar
 from mmst.errors import InputError
 from mmst.methods.base import Solution
 from mmst.runs.files import checksum, write_json
+from mmst.runs.storage import committed
 from mmst.runs.tables import write_table
 
 Item = TypeVar("Item")
@@ -41,6 +42,7 @@ async def write_parts(
             results = await asyncio.gather(*(work(item) for item in chunk))
         count = write_table(path, Solution, (row for rows in results for row in rows))
         write_json(path.with_suffix(".json"), {"rows": count, "checksum": checksum(path)})
+        committed(path)
         return path, count
 
     chunks = [items[start : start + size] for start in range(0, len(items), size)]

@@ -10,16 +10,19 @@ import os
 import signal
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mmst.config import Config, EngineConfig
+from mmst.engine.waiting import in_words, may_grow, wait_for_resources
 from mmst.errors import InputError
 from mmst.judging import JudgePool
 from mmst.methods.base import Method
 from mmst.progress import Reporter
+from mmst.runs.seeds import seed_of
 
 if TYPE_CHECKING:
     from mmst.engine import Engine
@@ -34,8 +37,11 @@ _LOOK_EVERY = 10.0
 class Services:
     """Started when they are first needed, taken down at the end of the `with` block, however it ends."""
 
-    def __init__(self, config: Config, methods: list[Method], report: Reporter) -> None:
+    def __init__(self, config: Config, methods: list[Method], report: Reporter, owner: Path | None = None) -> None:
+        """`owner` is whom the engines on the cluster belong to, a run directory: two runs of one name on one cluster
+        have engines of their own, and a run finds those that it left behind."""
         self.config, self.methods, self.report = config, methods, report
+        self.name = f"mmst-{config.name}-{seed_of(str(owner or uuid.uuid4())):016x}"
         self._loop = asyncio.Runner()
         self._engines: dict[str, Engine] = {}
         self._loaded: dict[str, Path | str] = {}
@@ -67,8 +73,32 @@ class Services:
         import ray
 
         if not ray.is_initialized():
-            private = self._exit.enter_context(ray_session(self.config.cluster.address))
-            check_resources(self.config, ray.cluster_resources(), private)
+            if self._exit.enter_context(ray_session(self.config.cluster.address)):
+                check_resources(self.config, ray.cluster_resources())
+            else:
+                self._remove_leftovers()
+                self._wait_for_resources()
+
+    def _remove_leftovers(self) -> None:
+        """A driver that was killed left its engines behind; they hold devices, whatever stage comes first now."""
+        from ray import serve
+
+        for name in serve.status().applications:
+            if name == self.name or name.startswith(f"{self.name}-"):
+                self.report.line(f"engine: removing {name}, which an earlier start of this run left behind")
+                serve.delete(name)
+
+    def _wait_for_resources(self) -> None:
+        """A cluster that can is asked to grow; then wait until it has what the run needs at the same time."""
+        import ray
+        from ray.autoscaler.sdk import request_resources
+
+        asked = asked_of(self.config)
+        timeout = None if may_grow() else self.config.cluster.resource_timeout
+        if any(amount > ray.cluster_resources().get(name, 0.0) for name, amount in asked.items()):
+            request_resources(bundles=bundles_of(self.config))
+            self._exit.callback(request_resources, bundles=[])
+        wait_for_resources(asked, ray.cluster_resources, timeout, self.report.line)
 
     def engine(self, checkpoint: Path | str, role: str = "solver", settings: EngineConfig | None = None) -> Engine:
         """The engine of a role, holding this checkpoint. Other settings, a teacher's, take fresh engines: whoever
@@ -81,7 +111,7 @@ class Services:
             self.release_engines()
             self._settings = settings
         if role not in self._engines:
-            name = f"mmst-{self.config.name}" + ("" if role == "solver" else f"-{role}")
+            name = self.name + ("" if role == "solver" else f"-{role}")
             self._engines[role] = Engine.start(name, settings, checkpoint, self.report.line)
         elif self._loaded[role] != checkpoint:
             self._engines[role].load(checkpoint)
@@ -166,24 +196,41 @@ def ray_session(address: str | None) -> Iterator[bool]:
         ray.shutdown()
 
 
-def check_resources(config: Config, there: Mapping[str, float], fixed: bool) -> None:
-    """Refuse what never fits a cluster that does not grow: such actors would wait for ever.
+def check_resources(config: Config, there: Mapping[str, float]) -> None:
+    """Refuse what never fits a machine of our own: such actors would wait for ever.
 
-    Raises InputError with what was asked for and what there is. A cluster that may grow is given the chance to.
+    Raises InputError with what was asked for and what there is.
     """
+    for resource, amount in asked_of(config).items():
+        if amount > there.get(resource, 0.0):
+            raise InputError(
+                f"cluster: {in_words({resource: amount})} are asked for (placement {config.cluster.placement}), this "
+                f"machine has {there.get(resource, 0.0):g}; lower engine.replicas, engine.{resource.lower()}s or "
+                "cluster.train_workers, or set cluster.placement=shared"
+            )
+
+
+def asked_of(config: Config) -> dict[str, float]:
+    """What a run needs at the same time of each resource."""
     cluster, roles = config.cluster, len(config.roles)
     engines = [config.engine, *([config.teacher.engine] if config.teacher and config.teacher.engine else [])]
     replicas = [roles * (e.replicas if e.replicas is not None else max(1, e.min_replicas)) for e in engines]
-    cpus = max(count * e.cpus for count, e in zip(replicas, engines, strict=True))
-    gpus = max(count * e.gpus for count, e in zip(replicas, engines, strict=True))
-    for resource, serving, training in (
-        ("CPU", cpus, cluster.train_workers * cluster.train_cpus),
-        ("GPU", gpus, cluster.train_workers * cluster.train_gpus),
-    ):
-        asked = serving + training if cluster.placement == "split" else max(serving, training)
-        if fixed and asked > there.get(resource, 0.0):
-            raise InputError(
-                f"cluster: {asked:g} {resource} are asked for (engine {serving:g}, training {training:g}, placement "
-                f"{cluster.placement}), this machine has {there.get(resource, 0.0):g}; lower engine.replicas, "
-                f"engine.{resource.lower()}s or cluster.train_workers, or set cluster.placement=shared"
-            )
+    serving = {
+        "CPU": max(count * e.cpus for count, e in zip(replicas, engines, strict=True)),
+        "GPU": max(count * e.gpus for count, e in zip(replicas, engines, strict=True)),
+    }
+    training = {"CPU": cluster.train_workers * cluster.train_cpus, "GPU": cluster.train_workers * cluster.train_gpus}
+    return {
+        name: serving[name] + training[name] if cluster.placement == "split" else max(serving[name], training[name])
+        for name in serving
+    }
+
+
+def bundles_of(config: Config) -> list[dict[str, float]]:
+    """The same, process by process, as an autoscaler is told of it."""
+    engine, cluster = config.engine, config.cluster
+    replicas = len(config.roles) * (engine.replicas if engine.replicas is not None else max(1, engine.min_replicas))
+    replica = {"CPU": engine.cpus, "GPU": engine.gpus}
+    worker = {"CPU": cluster.train_cpus, "GPU": cluster.train_gpus}
+    each = [replica] * replicas + [worker] * cluster.train_workers
+    return [{name: amount for name, amount in bundle.items() if amount} for bundle in each]

@@ -62,7 +62,7 @@ def _value(a: str, sign: str, b: str) -> int:
 class FakeServices:
     """`mmst.stages.services.Services` without Ray, vLLM and sandbox."""
 
-    def __init__(self, config, methods, report) -> None:
+    def __init__(self, config, methods, report, owner) -> None:
         self._loop = asyncio.Runner()
 
     def __enter__(self):

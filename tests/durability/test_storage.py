@@ -1,0 +1,138 @@
+"""A run in an object store ends like a local one, on whichever machine it is gone on with. The store is a real S3
+server on loopback."""
+
+import logging
+import shutil
+import subprocess
+import sys
+import uuid
+
+import pytest
+from fake_run import content, fake_run
+
+from mmst.errors import InputError
+from mmst.runs.storage import Mirror, run_directory, run_to_read
+from mmst.verifying import verify_run
+
+HOLD = "import sys; from upath import UPath; from mmst.runs.lock import held\n"
+HOLD += "with held(UPath(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+pytest.importorskip("moto.server", reason="the S3 server of the tests is not installed")
+
+
+@pytest.fixture(scope="module")
+def server():
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def url(server, monkeypatch, tmp_path) -> str:
+    import s3fs
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": server, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1", "MMST_CACHE": str(tmp_path / "cache"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    bucket = f"runs-{uuid.uuid4().hex[:8]}"
+    s3fs.S3FileSystem(skip_instance_cache=True).mkdir(bucket)
+    return f"s3://{bucket}/fake"
+
+
+def another_machine(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("MMST_CACHE", str(tmp_path / uuid.uuid4().hex))
+
+
+def test_a_run_in_a_store_ends_like_a_local_one(url, finished, tmp_path, monkeypatch) -> None:
+    config, local = finished
+    with run_directory(url) as root:
+        fake_run(config, root)
+    another_machine(monkeypatch, tmp_path)
+    with run_to_read(url) as root:
+        assert content(root) == {name: value for name, value in content(local).items() if "/initial/" not in name}
+        assert verify_run(root)[0] == []
+
+
+@pytest.mark.parametrize("same_machine", [True, False])
+def test_a_run_that_broke_off_goes_on_from_the_last_commit(url, finished, tmp_path, monkeypatch, same_machine) -> None:
+    config, local = finished
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError), run_directory(url) as root:
+        patched.setattr("mmst.stages.translate.fates_by_labels", lambda *_: 1 / 0)
+        fake_run(config, root)
+    if not same_machine:
+        another_machine(monkeypatch, tmp_path)
+    with run_directory(url) as root:
+        assert (root / "round-001/stages/filter.json").exists()
+        assert (root / "round-001/translations/part-00000.json").exists()
+        before = (root / "round-001/translations/part-00000.parquet").stat().st_mtime_ns
+        fake_run(config, root)
+        assert (root / "round-001/translations/part-00000.parquet").stat().st_mtime_ns == before
+    with run_to_read(url) as root:
+        assert content(root) == {name: value for name, value in content(local).items() if "/initial/" not in name}
+
+
+def test_what_there_was_no_time_to_upload_is_uploaded_unless_others_went_on(url, tmp_path, monkeypatch) -> None:
+    first = Mirror(url)
+    (first.local / "round-000/stages").mkdir(parents=True)
+    (first.local / "round-000/data.parquet").write_text("data")
+    first.begin()
+    (first.local / "round-000/stages/train.json").write_text("ours")
+    Mirror(url).begin()
+    assert (first.root / "round-000/stages/train.json").read_text() == "ours"
+    another_machine(monkeypatch, tmp_path)
+    second = Mirror(url)
+    second.begin()
+    (second.local / "round-000/stages/train.json").write_text("theirs")
+    second.push()
+    (first.local / "round-000/stages/evaluate.json").write_text("ours, too late")
+    monkeypatch.setenv("MMST_CACHE", str(tmp_path / "cache"))
+    Mirror(url).begin()
+    assert (first.local / "round-000/stages/train.json").read_text() == "theirs"
+    assert not (first.local / "round-000/stages/evaluate.json").exists()
+
+
+def test_manifests_are_uploaded_after_what_they_name(url) -> None:
+    mirror, order = Mirror(url), []
+    for name in ("round-001/stages/train.json", "round-001/pool.parquet", "round-001/solutions/part-00000.json",
+                 "round-001/solutions/part-00000.parquet", "metrics.jsonl", "round-001/checkpoints/solver/config.json",
+                 "round-001/training/steps/latest", ".mirror.json", "round-001/.pool.parquet.x.partial"):  # fmt: skip
+        (mirror.local / name).parent.mkdir(parents=True, exist_ok=True)
+        (mirror.local / name).write_text(name)
+    put = mirror._fs.put_file
+    mirror._fs.put_file = lambda here, there: (order.append(there.partition("/fake/")[2]), put(here, there))
+    mirror.push()
+    assert order[-2:] == ["round-001/solutions/part-00000.json", "round-001/stages/train.json"]
+    assert len(order) == 6
+
+
+def test_a_store_grants_a_run_to_one_writer(url) -> None:
+    with run_directory(url), pytest.raises(InputError, match=r"in use by process \d+ on"), run_directory(url):
+        pass
+
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    starts = [subprocess.Popen([sys.executable, "-c", HOLD, url], text=True, **pipes) for _ in range(3)]
+    lines = [start.stdout.readline() for start in starts]
+    errors = [start.communicate()[1] for start in starts]
+    assert lines.count("held\n") == 1
+    assert sum("in use by process" in error for error in errors) == 2
+
+
+def test_a_store_that_cannot_be_used_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MMST_CACHE", str(tmp_path))
+    with pytest.raises(InputError, match=r"nosuch://bucket/run: cannot be used"), run_directory("nosuch://bucket/run"):
+        pass
+
+
+def test_what_was_removed_here_is_removed_in_the_store(url) -> None:
+    mirror = Mirror(url)
+    (mirror.local / "a" / "b").mkdir(parents=True)
+    (mirror.local / "a" / "b" / "c").write_text("x")
+    mirror.push()
+    shutil.rmtree(mirror.local / "a")
+    mirror.push()
+    assert not (mirror.root / "a/b/c").exists()
