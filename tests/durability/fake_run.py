@@ -100,12 +100,14 @@ async def _judge(method: str, completion: Completion) -> Verdict:
 
 def fake_fit(*, rows, output, on_step, snapshot=None, seed=0, **_):
     """A checkpoint whose weights are a hash of what it was trained on."""
-    for step in range(3):
-        on_step(step)
+    steady = {"learning_rate": 1e-3, "tokens": 64, "seconds": 0.1}
+    losses = [{"step": n + 1, "loss": 1 / (n + 1), **steady} for n in range(3)]
+    for point in losses:
+        on_step(point)
     for directory in filter(None, (output, snapshot)):
         _checkpoint(directory, f"{checksum(rows)} {seed}")
     figures = {"steps": 3, "loss": 0.5}
-    return SimpleNamespace(figures=lambda: figures, losses=[{"step": n, "loss": 1 / (n + 1)} for n in range(3)])
+    return SimpleNamespace(figures=lambda: figures, losses=losses)
 
 
 def _checkpoint(directory: Path, weights: str) -> None:
