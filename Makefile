@@ -8,7 +8,7 @@ TORCH_FROM := $(if $(WHEELS),,--torch-backend cpu)
 export UV_FIND_LINKS := $(WHEELS)
 RUN := runs/tiny
 
-.PHONY: install demo test test-all lint bench browser screenshots clean
+.PHONY: install demo test test-all chaos lint bench browser screenshots clean
 
 install: .venv/installed
 
@@ -43,6 +43,10 @@ test: lint browser
 
 test-all: lint browser
 	$(BIN)/pytest
+
+# The processes of tiny runs are killed, 60 times; about an hour and a half on 2 cores. Also part of test-all.
+chaos: .venv/installed
+	$(BIN)/python tests/chaos.py runs/chaos --kills 60
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
