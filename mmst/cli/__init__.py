@@ -7,7 +7,7 @@ import sys
 import typer
 
 from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs, upkeep
-from mmst.errors import InputError
+from mmst.errors import GaveUp, InputError
 
 app = typer.Typer(
     name="mmst",
@@ -30,11 +30,15 @@ app.add_typer(configuration.app, name="config")
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one message and exit code 2; typer ends Ctrl-C quietly with 130."""
+    """Entry point: a user's mistake is one message and exit code 2, what failed every time one and exit code 1; typer
+    ends Ctrl-C quietly with 130."""
     try:
         app()
     except InputError as error:
         print(f"mmst: {error}", file=sys.stderr)
         sys.exit(2)
+    except GaveUp as error:
+        print(f"mmst: {error}", file=sys.stderr)
+        sys.exit(1)
     except BrokenPipeError:
         sys.exit(141)

@@ -15,7 +15,7 @@ from typing import Any
 
 from mmst.config import EngineConfig
 from mmst.engine.waiting import SAY_EVERY, in_words
-from mmst.errors import InputError
+from mmst.errors import GaveUp, InputError
 from mmst.methods.base import Completion, Request
 
 _CHUNK = 64
@@ -27,7 +27,7 @@ _CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 Say = Callable[[str], None]
 
 
-class EngineError(RuntimeError):
+class EngineError(GaveUp):
     """The engine could not be started, or did not answer."""
 
 

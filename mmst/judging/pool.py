@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmst.config import SandboxConfig
+from mmst.errors import GaveUp
 from mmst.judging.judge import Judge
 from mmst.methods.base import Completion, Method, Verdict
 
@@ -75,7 +76,7 @@ class JudgePool:
                 try:
                     await self._actors[number].protection.remote()
                 except RayError as error:
-                    self._fail(batch, RuntimeError(f"no judge can be started: {error}"))
+                    self._fail(batch, GaveUp(f"no judge can be started: {error}"))
                 else:
                     self._ask_again(batch)
                 continue

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from mmst.errors import InputError
+from mmst.errors import GaveUp, InputError
 from mmst.methods.base import Solution
 from mmst.runs.files import checksum, write_json
 from mmst.runs.storage import committed
@@ -29,7 +29,7 @@ async def write_parts(
 
     `at_once` parts are under way at a time, so that the last stragglers of one don't leave the engine idle.
     A part counts when its own small manifest stands and its checksum is right; `skipped(items)` is told of those.
-    Returns the files with their row counts. Raises the InputError that work ended with, if it was one.
+    Returns the files with their row counts. Raises the InputError or GaveUp that work ended with, if it was one.
     """
     window = asyncio.Semaphore(at_once)
 
@@ -50,7 +50,7 @@ async def write_parts(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(part(number, chunk)) for number, chunk in enumerate(chunks)]
     except BaseExceptionGroup as errors:
-        if refused := errors.subgroup(InputError):
+        if refused := errors.subgroup((InputError, GaveUp)):
             raise refused.exceptions[0] from None
         raise
     return [task.result() for task in tasks]

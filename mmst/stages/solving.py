@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from mmst.errors import GaveUp
 from mmst.methods.asking import Asking
 from mmst.methods.base import Completion, Draw, Method, Model, Request, Solution, Verdict
 from mmst.problems.record import Problem
@@ -21,6 +23,15 @@ class Roles:
     async def complete(self, request: Request) -> Completion:
         """The completion by whoever has the request's role."""
         return await (self.models.get(request.role) or self.models["solver"]).complete(request)
+
+
+@contextlib.asynccontextmanager
+async def _named(work: str) -> AsyncIterator[None]:
+    """Say what it was about when something was given up."""
+    try:
+        yield
+    except GaveUp as error:
+        raise type(error)(f"{work}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class Solver:
         def seed(role: str, turn: int) -> int:
             return seed_of(self.seed, round_, problem.id, method.name, sample, role, turn, purpose, "")
 
-        async with self.slots:
+        async with self.slots, _named(f"problem {problem.id}, {method.name}, sample {sample}"):
             draw = Draw(seed, self.max_tokens, self.temperature, self.top_p)
             turns = await method.solve(problem, self.asking, self.model, self.judge, draw)
             verdict = await self.judge(method.name, turns[-1].completion)
@@ -82,7 +93,7 @@ class Solver:
         )  # fmt: skip
         prompt = self.asking.to_translate(source, origin.text, target, question)
         request = Request(prompt, seed, self.max_tokens, self.temperature, self.top_p, self.asking.stop)
-        async with self.slots:
+        async with self.slots, _named(f"problem {origin.problem_id}, {source.name} to {target.name}"):
             completion = await self.model.complete(request)
             verdict = await self.judge(target.name, completion)
         return self._row(

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
-from mmst.errors import InputError
+from mmst.errors import GaveUp, InputError
 from mmst.runs.files import checksum
 from mmst.training.encode import Encoded, encode, load_tokenizer
 from mmst.training.plan import draw_examples, step_count
@@ -104,7 +104,7 @@ def train(
     on_step: called with every finished step, as it will stand in the result's `losses`.
 
     Raises InputError for a model without tokenizer, no usable rows, a loss that is not a number and a cluster that
-    cannot hold the workers; RuntimeError when workers fail again and again.
+    cannot hold the workers; GaveUp when workers fail again and again.
     """
     began = time.time()
     tokenizer = load_tokenizer(start)
@@ -184,7 +184,7 @@ def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
         ) from error
     except TrainingFailedError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise RuntimeError(f"training failed {FAILURES + 1} times; the last time: {reason}") from error
+        raise GaveUp(f"training failed {FAILURES + 1} times; the last time: {reason}") from error
 
 
 def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> None:
