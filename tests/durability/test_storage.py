@@ -14,8 +14,13 @@ from mmst.errors import InputError
 from mmst.runs.storage import Mirror, run_directory, run_to_read
 from mmst.verifying import verify_run
 
-HOLD = "import sys; from upath import UPath; from mmst.runs.lock import held\n"
-HOLD += "with held(UPath(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+HOLD = """
+import sys
+from mmst.runs.storage import run_directory
+with run_directory(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 pytest.importorskip("moto.server", reason="the S3 server of the tests is not installed")
 
 
