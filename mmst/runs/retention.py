@@ -52,11 +52,11 @@ def remove_checkpoints(run: RunDirectory, directories: list[Path]) -> int:
 
 
 def _mark(round_: RoundDirectory, name: str) -> None:
-    path = round_.root / "stages" / "train.json"
-    if not path.exists():
-        return
-    manifest: dict[str, Any] = json.loads(path.read_text())
-    for part in manifest["parts"]:
-        if part["path"] == name:
+    """Say in every manifest of a round that names the directory, or something in it, that it was removed."""
+    for path in sorted((round_.root / "stages").glob("*.json")):
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        parts = [part for part in manifest["parts"] if part["path"] == name or part["path"].startswith(f"{name}/")]
+        for part in parts:
             part["removed"] = True
-    write_json(path, manifest)
+        if parts:
+            write_json(path, manifest)
