@@ -94,7 +94,7 @@ def do_round(job: Job, round_: RoundDirectory) -> None:
             job.figures.stage(round_, name)
         if name == ("hint" if job.config.hint.enabled else "filter"):
             refuse_nothing(round_)
-    round_report(round_)
+    round_report(round_, job.report.line)
     job.report.line(round_line(round_))
 
 

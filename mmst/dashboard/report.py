@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mmst.dashboard.queries import Queries
@@ -17,11 +18,18 @@ REPORT = "report.html"
 _STYLE = Path(__file__).parent / "static" / "dashboard.css"
 
 
-def round_report(round_: RoundDirectory) -> Path:
-    """Write `report.html` of a round, beside its files; returns where."""
-    run = _readable(round_.root.parent)
+def round_report(round_: RoundDirectory, say: Callable[[str], None] = print) -> Path | None:
+    """Write `report.html` of a round, beside its files; returns where.
+
+    A run is worth more than its pages: what goes wrong here is said and the run goes on; then none is returned.
+    """
     target = round_.root / REPORT
-    write_text(target, _rendered(run, [r for r in run.rounds if r.number == round_.number], whole=False))
+    try:
+        run = _readable(round_.root.parent)
+        write_text(target, _rendered(run, [r for r in run.rounds if r.number == round_.number], whole=False))
+    except Exception as error:
+        say(f"{target}: could not be written ({type(error).__name__}: {error})")
+        return None
     return target
 
 

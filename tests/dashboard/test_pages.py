@@ -292,3 +292,12 @@ def test_a_report_is_one_file_without_scripts(made, tmp_path) -> None:
     assert SCRIPT not in whole
     assert "Accuracy on dev problems" in whole
     assert len(part) < 200_000
+
+
+def test_a_report_that_cannot_be_written_never_ends_a_run(made) -> None:
+    from mmst.dashboard.report import round_report
+
+    said: list[str] = []
+    (made.run.root / "config.yaml").write_text("]")
+    assert round_report(made.round(1), said.append) is None
+    assert "report.html" in said[0]
