@@ -17,6 +17,7 @@ import yaml
 
 from mmst.methods.base import Solution
 from mmst.runs.directory import RunDirectory
+from mmst.runs.files import checksum, write_json
 from mmst.runs.live import read_progress
 from mmst.runs.tables import read_table
 from mmst.stages.filter import KEEPING, FateRow, read_kept
@@ -235,6 +236,9 @@ def test_a_filter_that_keeps_nothing_says_why_and_stops(run, tmp_path) -> None:
     path.unlink()
     nonsense = [{**row, "question": "Why?"} for row in rows]
     path.write_text("".join(json.dumps(row) + "\n" for row in nonsense))
+    manifest = json.loads((root / "problems" / "manifest.json").read_text())
+    parts = [p | {"checksum": checksum(path)} if p["path"] == path.name else p for p in manifest["parts"]]
+    write_json(root / "problems" / "manifest.json", {**manifest, "parts": parts})
     result = subprocess.run(command(config, root), capture_output=True, text=True, timeout=300)
     assert result.returncode == 2, result.stdout + result.stderr
     assert "round 1 kept nothing of 240 solutions" in result.stderr
