@@ -35,7 +35,7 @@ MICRO = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["one", "two"])
+@pytest.fixture(scope="module", params=["one", pytest.param("two", marks=pytest.mark.long)])
 def run(request, tmp_path_factory) -> RunDirectory:
     directory = tmp_path_factory.mktemp(request.param)
     config, root = directory / "micro.yaml", directory / "run"

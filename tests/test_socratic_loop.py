@@ -54,7 +54,7 @@ class Local:
 
     started: list[tuple[str, str]]
 
-    def __init__(self, config: Config, methods: list, report: Reporter) -> None:
+    def __init__(self, config: Config, methods: list, report: Reporter, owner: Path) -> None:
         self.alone = len(config.roles) == 1
         self.judge, self.loop = Judge(methods, config.sandbox), asyncio.Runner()
 
