@@ -127,6 +127,11 @@ def test_every_round_has_its_report_and_the_run_said_how_far_it_was(run) -> None
     assert progress["resources"]["nodes"] == 1
 
 
+def test_what_training_needed_on_its_way_is_gone(run) -> None:
+    directory, _ = run
+    assert list(directory.root.glob("round-*/training*")) == []
+
+
 def test_every_problem_is_solved_by_every_method_and_every_sample_once(run) -> None:
     directory, _ = run
     rows = [row for path in directory.round(1).part_paths("generate") for row in read_table(path, Solution)]
