@@ -28,26 +28,12 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import yaml
+from micro import MICRO
 
-CONFIG = {
+CONFIG = MICRO | {
     "name": "chaos",
-    "problems": {
-        "synthetic": {
-            "train": 60, "annotated": 400, "dev": 40, "test": 40,
-            "steps": {1: 1.0}, "operators": ["+", "-"], "largest": 9, "bound": 18, "distractors": 0, "wordings": 2,
-        }
-    },
-    "model": {"scratch": {"width": 64, "layers": 2, "heads": 2, "context": 128}},
-    "round0": {
-        "tasks": {"cot": {"limit": 200}, "pot": {"limit": 200}, "pot->cot": {"limit": 100}, "cot->pot": {"limit": 100}},
-        "schedule": {"steps": 150, "learning_rate": 5e-3},
-        "mixture": {},
-    },
-    "rounds": {"max": 1},
-    "sampling": {"per_problem": 4, "max_tokens": 64},
-    "translate": {"include_question": False},
     "training": {"batch": 32, "schedule": {"steps": 30, "learning_rate": 1e-3}, "checkpoint_every": 10},
-}  # fmt: skip
+}
 STAGES = [
     *((0, stage) for stage in ("train", "evaluate", "promote")),
     *((1, stage) for stage in ("generate", "filter", "translate", "train", "evaluate", "promote")),

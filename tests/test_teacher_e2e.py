@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_loop import MICRO, command
+from micro import MICRO
+from test_loop import command
 
 from mmst.config.file import build_config
 from mmst.methods.base import Solution

@@ -12,9 +12,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from micro import MICRO
 from rich.console import Console
 from small_run import small_run
-from test_loop import MICRO
 
 from mmst.config.file import build_config
 from mmst.loop import self_train
