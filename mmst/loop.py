@@ -20,7 +20,6 @@ from contextlib import closing
 from pathlib import Path
 
 from mmst.config import Config, ModelConfig, TeacherConfig
-from mmst.dashboard.report import round_report
 from mmst.errors import InputError
 from mmst.methods import methods_of
 from mmst.problems.sets import read_sets
@@ -94,7 +93,8 @@ def do_round(job: Job, round_: RoundDirectory) -> None:
             job.figures.stage(round_, name)
         if name == ("hint" if job.config.hint.enabled else "filter"):
             refuse_nothing(round_)
-    round_report(round_, job.report.line)
+    if job.report.page:
+        job.report.page(round_, job.report.line)
     job.report.line(round_line(round_))
 
 

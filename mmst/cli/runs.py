@@ -40,13 +40,14 @@ def run(
         with run_to_read(place) as root:
             check(resolved, root)
         return
+    from mmst.dashboard.report import round_report
     from mmst.loop import self_train
     from mmst.progress import Reporter
     from mmst.runs.directory import RunDirectory
     from mmst.runs.opening import fork_once
     from mmst.runs.status import status_of
 
-    report = Reporter()
+    report = Reporter(page=round_report)
     try:
         with run_directory(place, report.line) as root:
             if fork is not None:
@@ -70,8 +71,9 @@ def experiment(
 
     What is finished is never done again; arms share round 0. Example: mmst experiment experiments/mmst.yaml
     """
+    from mmst.dashboard.report import round_report
     from mmst.experiment import run_experiment
     from mmst.progress import Reporter
 
     name = file.stem if scale == 1.0 else f"{file.stem}-x{scale:g}"
-    run_experiment(file, out_dir or Path("runs") / name, Reporter(), scale)
+    run_experiment(file, out_dir or Path("runs") / name, Reporter(page=round_report), scale)
