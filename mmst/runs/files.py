@@ -125,13 +125,19 @@ ADDED_LATER = frozenset({"held_out.json", "README.md"})
 
 
 def checksum(path: Path) -> str:
-    """blake2b-128 of a file, or of all files under a directory (but those `ADDED_LATER`) with their names, as hex."""
+    """blake2b-128 of a file, or of all files under a directory with their names, as hex.
+
+    Of a directory, neither those `ADDED_LATER` count nor what a kill left behind while one of them was written.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    files = sorted(p for p in path.rglob("*") if p.is_file() and p.name not in ADDED_LATER) if path.is_dir() else [path]
-    for file in files:
+    for file in sorted(filter(_counts, path.rglob("*"))) if path.is_dir() else [path]:
         if path.is_dir():
             digest.update(str(file.relative_to(path)).encode() + b"\0")
         with file.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and path.name not in ADDED_LATER and not path.name.endswith(PARTIAL)
