@@ -67,8 +67,8 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
         experiment = experiment.model_copy(
             update={"set": {**experiment.set, **scaled_settings(experiment, file, scale)}}
         )
-    for name in experiment.arms:
-        for seed in experiment.seeds:
+    for seed in experiment.seeds:
+        for name in experiment.arms:
             root = out / f"seed-{seed}" / name
             config = arm_config(experiment, file, name, seed)
             group = sharing(experiment, file, name)
