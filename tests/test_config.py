@@ -80,6 +80,13 @@ def test_samples_per_problem_are_dealt_out_over_the_methods() -> None:
     assert one.samples == {"cot": 7}
 
 
+def test_where_agreement_makes_labels_each_method_is_asked_often_enough_to_contradict_itself() -> None:
+    twice = {"agreement": {"methods": 1, "samples": 2}}
+    few = {"sampling": {"per_problem": 3}}
+    assert build_config({**MADE, **few, "filter": {"label": "agreement", **twice}}).samples == {"cot": 2, "pot": 2}
+    assert build_config({**MADE, **few, "filter": {"label": "gold", **twice}}).samples == {"cot": 2, "pot": 1}
+
+
 def test_every_field_is_documented() -> None:
     def undocumented(section: type, path: str) -> list[str]:
         found = []

@@ -90,10 +90,11 @@ class Config(Section):
     @property
     def samples(self) -> dict[str, int]:
         """Samples per problem of each method in a round."""
+        least = 0 if self.filter.label == "gold" else self.filter.agreement.samples
         if self.sampling.per_problem is None:
-            return dict.fromkeys(self.methods, self.sampling.k)
+            return dict.fromkeys(self.methods, max(least, self.sampling.k))
         each, left = divmod(self.sampling.per_problem, len(self.methods))
-        return {method: each + (number < left) for number, method in enumerate(self.methods)}
+        return {method: max(least, each + (number < left)) for number, method in enumerate(self.methods)}
 
     @property
     def roles(self) -> tuple[str, ...]:

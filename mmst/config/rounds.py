@@ -46,6 +46,9 @@ class AgreementConfig(Section):
 
     methods: Count = 2
     """The answer must be the plurality (ties lose) of at least this many methods."""
+    samples: Count = 1
+    """Each method solves a problem at least this many times where agreement makes labels. Asked twice, a method can
+    contradict itself; with `methods: 1` the others then speak for it."""
     share: Share = 0.5
     """Least share of all readable samples of the problem, over all methods, that must give the answer."""
     raise_to: Share | None = None
