@@ -7,17 +7,9 @@ import pytest
 import yaml
 
 from mmst.errors import InputError
-from mmst.experiment import (
-    arm_config,
-    interval,
-    markdown,
-    plot,
-    read_experiment,
-    scaled_settings,
-    sharing,
-    summarise,
-    transfer_of,
-)
+from mmst.experiment import arm_config, read_experiment, scaled_settings, sharing
+from mmst.experiment.results import interval, summarise, transfer_of
+from mmst.experiment.tables import complement_markdown, markdown, plot
 
 BASE = {"problems": {"synthetic": {}}, "round0": {"schedule": {"steps": 9}, "mixture": {"cot": 1}}}
 
@@ -79,6 +71,14 @@ def test_the_related_task_has_a_table_of_its_own(tmp_path) -> None:
     )
     assert transfer_of(tmp_path) == {"cot": {"before": 0.1, "accuracy": 0.3, "n": 300}}
     assert transfer_of(tmp_path / "elsewhere") == {}
+
+
+def test_what_two_methods_share_stands_beside_what_they_gain() -> None:
+    phis = {"pot": {"before": {"all": 0.2, "any_solved": -0.3}, "after": {"all": 0.4, "any_solved": None}}}
+    first = {**row("plain", 0, 0.3), "phi": phis}
+    (pair,) = complements([first, {**row("plain", 0, 0.15), "method": "pot", "phi": {}}])
+    assert pair["gains"] == pytest.approx((0.2, 0.05))
+    assert "| plain | 0 | cot, pot | +0.20 | -0.30 | +0.40 | +20.0, +5.0 |" in complement_markdown([pair])
 
 
 def test_one_seed_has_no_interval() -> None:

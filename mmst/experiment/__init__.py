@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from rich.table import Table
 
 from mmst.config import Config
 from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
+from mmst.experiment.results import TRANSFER, collect, complements, summarise
+from mmst.experiment.tables import complement_markdown, markdown, plot, rich_table
 from mmst.loop import self_train
 from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
 from mmst.runs.directory import RunDirectory
 from mmst.runs.files import write_json, write_text
 from mmst.runs.opening import fork
-from mmst.runs.status import status_of
 
 SHARED = "round-0"
 
@@ -89,14 +87,19 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
 
 def write_results(experiment: Experiment, out: Path) -> dict[str, list[dict[str, Any]]]:
     """Write what is finished so far as `results.jsonl`, `table.md`, `table.json` and `plot.png`; returns the tables."""
-    results = collect(experiment, out)
+    results = collect(experiment.seeds, experiment.arms, out)
     tables = {"test problems": summarise(results, experiment.control, experiment.control_method)}
     related = [{**row, "slices": {}, **row["transfer"]} for row in results if row["transfer"]]
     if related:
         tables["the related task, never trained on"] = summarise(related, experiment.control, experiment.control_method)
     write_text(out / "results.jsonl", "".join(json.dumps(row) + "\n" for row in results))
     write_json(out / "table.json", tables)
-    write_text(out / "table.md", "\n".join(f"On {name}:\n\n{markdown(table)}" for name, table in tables.items()))
+    written = [f"On {name}:\n\n{markdown(table)}" for name, table in tables.items()]
+    if pairs := complements(results):
+        written.append(
+            f"How alike two methods are (phi of their successes), and what each gains:\n\n{complement_markdown(pairs)}"
+        )
+    write_text(out / "table.md", "\n".join(written))
     plot(results, list(experiment.arms), out / "plot.png")
     return tables
 
@@ -175,9 +178,6 @@ def _round_zero_part(config: Config) -> dict[str, Any]:
     return {key: tree[key] for key in parts} | {"training": own, "socratic": roles}
 
 
-TRANSFER = "transfer.json"
-
-
 def _measure_transfer(experiment: Experiment, file: Path, directory: Path, seed: int, report: Reporter) -> None:
     """Write `transfer.json` into every arm that has none yet."""
     from mmst.transfer import measure_transfer
@@ -195,163 +195,3 @@ def _measure_transfer(experiment: Experiment, file: Path, directory: Path, seed:
     found = measure_transfer(config, read_sets(config.problems, config.seed).test, checkpoints, report)
     for name in arms:
         write_json(directory / name / TRANSFER, {"before": found["before"], "after": found[name]})
-
-
-def collect(experiment: Experiment, out: Path) -> list[dict[str, Any]]:
-    """One row per finished arm, seed and method: test accuracy of round 0 and of the checkpoint that was held at
-    the end, with the number of problems."""
-    rows = []
-    for seed in experiment.seeds:
-        for arm in experiment.arms:
-            root = out / f"seed-{seed}" / arm
-            if not (root / "config.yaml").exists():
-                continue
-            run = RunDirectory(root)
-            status = status_of(run)
-            done = [r for r in status["rounds"] if r["stage"] == "promote"]
-            if status["state"] != "finished" or not done:
-                continue
-            held = run.round(done[-1]["round"]).figures("promote")["round"]
-            before, last = done[0], next(r for r in done if r["round"] == held)
-            transfer = transfer_of(root)
-            for method, accuracy in last["accuracy"].items():
-                rows.append(
-                    {
-                        "arm": arm,
-                        "seed": seed,
-                        "method": method,
-                        "round": held,
-                        "rounds": done[-1]["round"],
-                        "before": before["accuracy"].get(method),
-                        "accuracy": accuracy,
-                        "n": last["n"],
-                        "slices": {k: v["accuracy"].get(method) for k, v in (last["slices"] or {}).items()},
-                        "transfer": transfer.get(method),
-                        "pool": last["pool"],
-                        "seconds": round(sum(sum(r["seconds"].values()) for r in done[1:])),
-                    }
-                )
-    return rows
-
-
-def transfer_of(root: Path) -> dict[str, dict[str, Any]]:
-    """Accuracy before and after on the related task, by method; empty where it was not measured."""
-    try:
-        found = json.loads((root / TRANSFER).read_text())
-    except FileNotFoundError:
-        return {}
-    before, after = found["before"], found["after"]
-    return {
-        name: {"before": before["accuracy"][name], "accuracy": accuracy, "n": after["n"]}
-        for name, accuracy in after["accuracy"].items()
-    }
-
-
-def interval(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and half the width of its 95 % interval (Student's t over seeds); none for fewer than two values."""
-    from scipy.stats import t
-
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return mean, None
-    return mean, float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
-
-
-def summarise(
-    results: Sequence[Mapping[str, Any]], control: str, control_method: str | None = None
-) -> list[dict[str, Any]]:
-    """Per arm and method: mean accuracy, its interval, the paired difference to the control, and the mean accuracies of
-    `slices`; `before` is the control's round 0."""
-    by: dict[tuple[str, str], dict[int, float]] = {}
-    kinds: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for row in results:
-        if row["arm"] == control and row["rounds"]:
-            by.setdefault(("before", row["method"]), {})[row["seed"]] = row["before"]
-    for row in results:
-        by.setdefault((row["arm"], row["method"]), {})[row["seed"]] = row["accuracy"]
-        for kind, accuracy in row.get("slices", {}).items():
-            if accuracy is not None:
-                kinds.setdefault((row["arm"], row["method"]), {}).setdefault(kind, []).append(accuracy)
-    table = []
-    for (arm, method), values in by.items():
-        mean, half = interval(list(values.values()))
-        reference = by.get((control, control_method or method), {})
-        paired = [values[seed] - reference[seed] for seed in values if seed in reference]
-        difference = interval(paired) if paired and arm != control else (None, None)
-        table.append(
-            {
-                "arm": arm,
-                "method": method,
-                "seeds": len(values),
-                "mean": mean,
-                "half_width": half,
-                "difference": difference[0],
-                "difference_half_width": difference[1],
-                "slices": {kind: statistics.fmean(of) for kind, of in sorted(kinds.get((arm, method), {}).items())},
-            }
-        )
-    return table
-
-
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    def figure(value: float | None, half: float | None, sign: str = "") -> str:
-        spread = "" if half is None else f" ± {100 * half:.1f}"
-        return "" if value is None else f"{100 * value:{sign}.1f}{spread}"
-
-    difference = figure(row["difference"], row["difference_half_width"], "+")
-    return [row["arm"], row["method"], str(row["seeds"]), figure(row["mean"], row["half_width"]), difference]
-
-
-_COLUMNS = ("arm", "method", "seeds", "accuracy, %", "against control")
-
-
-def markdown(table: Sequence[Mapping[str, Any]]) -> str:
-    """The tables for a README; ± is a 95 % interval over seeds. The second one has kinds of problems apart."""
-    drawn = [_markdown(_COLUMNS, map(_cells, table))]
-    if kinds := sorted({kind for row in table for kind in row["slices"]}):
-        rows = [row for row in table if row["slices"]]
-        cells = (
-            [f"{100 * row['slices'][kind]:.1f}" if kind in row["slices"] else "" for kind in kinds] for row in rows
-        )
-        named = ([row["arm"], row["method"], *of] for row, of in zip(rows, cells, strict=True))
-        drawn.append(_markdown(["arm", "method", *(kind.replace("_", " ") for kind in kinds)], named))
-    return "\n".join(drawn)
-
-
-def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
-
-
-def rich_table(table: Sequence[Mapping[str, Any]], problems: str) -> Table:
-    """The table for a terminal."""
-    drawn = Table(*_COLUMNS, title=f"on {problems}: mean over seeds, ± 95 % interval", title_justify="left")
-    for row in table:
-        drawn.add_row(*_cells(row))
-    return drawn
-
-
-def plot(results: Sequence[Mapping[str, Any]], arms: Sequence[str], target: Path) -> None:
-    """Every arm's test accuracy by method: a dot per seed, a line at the mean."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    methods = list(dict.fromkeys(row["method"] for row in results))
-    figure, axes = pyplot.subplots(
-        1, max(1, len(methods)), figsize=(3.2 * max(1, len(methods)), 4.2), sharey=True, squeeze=False
-    )
-    for axis, method in zip(axes[0], methods, strict=False):
-        for place, arm in enumerate(arms):
-            values = [100 * r["accuracy"] for r in results if r["method"] == method and r["arm"] == arm]
-            if values:
-                axis.plot([place] * len(values), values, "o", color=f"C{place}", alpha=0.6)
-                axis.hlines(statistics.fmean(values), place - 0.3, place + 0.3, color="black")
-        axis.set_title(method)
-        axis.set_xticks(range(len(arms)), arms, rotation=60, ha="right")
-        axis.grid(axis="y", alpha=0.3)
-    axes[0][0].set_ylabel("test accuracy, %")
-    figure.tight_layout()
-    figure.savefig(target, dpi=120)
-    pyplot.close(figure)
