@@ -8,7 +8,7 @@ import yaml
 
 from mmst.errors import InputError
 from mmst.experiment import arm_config, read_experiment, scaled_settings, sharing
-from mmst.experiment.results import interval, summarise, transfer_of
+from mmst.experiment.results import complements, interval, summarise, transfer_of
 from mmst.experiment.tables import complement_markdown, markdown, plot
 
 BASE = {"problems": {"synthetic": {}}, "round0": {"schedule": {"steps": 9}, "mixture": {"cot": 1}}}
