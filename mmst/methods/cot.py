@@ -6,9 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mmst.answers import find_answer
-from mmst.answers.calculations import calculations, false_calculation
-from mmst.methods.base import Method, Shot, Verdict, Wording
-from mmst.methods.duplicates import rationale_key
+from mmst.methods.base import Shot, Verdict, Wording
+from mmst.methods.rationale import Rationale
 
 if TYPE_CHECKING:
     from mmst.sandbox import Sandbox
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 _STATED = re.compile(r"\banswer is\b|####|\\boxed", re.IGNORECASE)
 
 
-class ChainOfThought(Method):
+class ChainOfThought(Rationale):
     """Words. The answer is the last one stated."""
 
     name = "cot"
@@ -50,14 +49,3 @@ class ChainOfThought(Method):
         if answer is None or _STATED.search(text):
             return text
         return f"{text}\nThe answer is {answer}."
-
-    def duplicate_key(self, text: str) -> str:
-        """The ordered calculations (RFT); the words themselves where there are none."""
-        return rationale_key(text)
-
-    def false_calculation(self, text: str) -> str | None:
-        found = false_calculation(text)
-        return None if found is None else text[found.start : found.end]
-
-    def calculates(self, text: str) -> bool:
-        return bool(calculations(text))

@@ -14,12 +14,12 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from mmst.answers import find_answer
-from mmst.answers.calculations import calculations, false_calculation
 from mmst.answers.finding import states_answer
 from mmst.config import Config, SocraticConfig
 from mmst.errors import InputError
-from mmst.methods.base import Example, Method, Shot, Turn, Verdict, Wording
-from mmst.methods.duplicates import rationale_key, text_key
+from mmst.methods.base import Example, Shot, Turn, Verdict, Wording
+from mmst.methods.duplicates import text_key
+from mmst.methods.rationale import Rationale
 
 if TYPE_CHECKING:
     from mmst.methods.asking import Asking
@@ -164,7 +164,7 @@ TASKS: dict[str, Wording] = {
 }
 
 
-class Socratic(Method):
+class Socratic(Rationale):
     """Sub-questions and their answers. The answer is the last one stated."""
 
     name = "socratic"
@@ -180,14 +180,14 @@ class Socratic(Method):
     def __init__(self, settings: SocraticConfig | None = None) -> None:
         self.settings = settings or SocraticConfig()
 
-    def configured(self, config: Config) -> Method:
+    def configured(self, config: Config) -> Socratic:
         return Socratic(config.socratic)
 
     @property
     def tasks(self) -> Mapping[str, Wording]:
         return TASKS
 
-    def with_reference(self, problem: Problem) -> Method | None:
+    def with_reference(self, problem: Problem) -> Socratic | None:
         """Sub-questions of the data: what the solver could do if the decomposer were right."""
         if not problem.views.get(self.view):
             return None
@@ -259,17 +259,6 @@ class Socratic(Method):
         if pairs and answer is not None and not states_answer(pairs[-1][1]):
             pairs[-1] = pairs[-1][0], f"{pairs[-1][1]}\nThe answer is {answer}."
         return dialogue(pairs)
-
-    def duplicate_key(self, text: str) -> str:
-        """The ordered calculations, as of a rationale."""
-        return rationale_key(text)
-
-    def false_calculation(self, text: str) -> str | None:
-        found = false_calculation(text)
-        return None if found is None else text[found.start : found.end]
-
-    def calculates(self, text: str) -> bool:
-        return bool(calculations(text))
 
 
 def _share(task: str) -> str:
