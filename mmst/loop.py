@@ -24,10 +24,10 @@ from mmst.errors import InputError
 from mmst.methods import methods_of
 from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
-from mmst.runs.directory import RoundDirectory
+from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.ending import stop_reason
 from mmst.runs.live import Live
-from mmst.runs.opening import check_resumable, opened
+from mmst.runs.opening import asked_before_fork, check_resumable, opened
 from mmst.runs.retention import remove_checkpoints, superfluous
 from mmst.runs.space import check_space, clear_disk_errors
 from mmst.runs.status import round_line, write_rounds
@@ -59,6 +59,8 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
     with opened(root, config, report.line) as run:
         problems = prepare(run, config, sets, report)
         rounds = config.rounds
+        for path, fault in run.gaps(lambda number: stage_names(run, config, number)):
+            raise InputError(f"{path}: {fault}; restore it, or remove the manifests of all stages after it")
         if reason := stop_reason(run, rounds.max, rounds.patience):
             return f"nothing to do: {reason}"
         with (
@@ -83,7 +85,7 @@ def self_train(config: Config, root: Path, report: Reporter) -> str:
 def do_round(job: Job, round_: RoundDirectory) -> None:
     """Do the stages of a round that are not done yet."""
     for stage in stages_of(job.config, round_.number):
-        name = stage.__name__.rstrip("_")
+        name = _name(stage)
         if not round_.done(name):
             job.report.line(f"round {round_.number}: {name}")
             if job.report.live:
@@ -107,6 +109,15 @@ def stages_of(config: Config, number: int) -> list[Stage]:
     hints: list[Stage] = [hint] if config.hint.enabled else []
     translations: list[Stage] = [translate] if config.translate.enabled and len(config.methods) > 1 else []
     return [generate, filter_, *hints, *translations, train, evaluate, promote]
+
+
+def stage_names(run: RunDirectory, config: Config, number: int) -> list[str]:
+    """The stages of a round of a run; those from before a fork were asked for by another configuration."""
+    return [_name(stage) for stage in stages_of(asked_before_fork(run.root, number) or config, number)]
+
+
+def _name(stage: Stage) -> str:
+    return stage.__name__.rstrip("_")
 
 
 def trains_first(config: Config) -> bool:

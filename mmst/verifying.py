@@ -87,6 +87,7 @@ class _Check:
         yield from self._problems()
         for round_ in self.run.rounds():
             yield from self._round(round_)
+        yield from (Fault(self._name(path), what) for path, what in self.run.gaps(self._stages))
         yield from self._lines("metrics.jsonl")
         yield from self._lines("rounds.jsonl")
 
@@ -113,23 +114,15 @@ class _Check:
                 )
 
     def _round(self, round_: RoundDirectory) -> Iterator[Fault]:
-        from mmst.loop import stages_of
-
-        wanted = [stage.__name__.rstrip("_") for stage in stages_of(self._asked(round_.number), round_.number)]
-        last = None
-        for stage in wanted:
+        for stage in self._stages(round_.number):
             try:
                 manifest = round_.manifest(stage)
             except InputError as error:
-                yield Fault(self._name(round_.root / "stages" / f"{stage}.json"), str(error).partition(": ")[2])
-                last = last or stage
+                yield Fault(self._name(round_.manifest_path(stage)), str(error).partition(": ")[2])
                 continue
             if manifest is None:
-                last = last or stage
                 continue
             self.counts["manifests"] += 1
-            if last is not None:
-                yield Fault(f"round-{round_.number:03d}", f"stage {stage} is done, but {last} before it isn't")
             for part in manifest["parts"]:
                 if fault := self._part(round_.root, part):
                     self.faulty.add(round_.root / part["path"])
@@ -232,9 +225,14 @@ class _Check:
                 yield Fault(self._name(round_.pool), f"{count} kept solutions are not in it, such as {example}")
 
     def _checkpoints(self) -> Iterator[Fault]:
-        """Whoever wrote a solution is the checkpoint that the round had."""
+        """Whoever wrote a solution is the checkpoint that the round had, and the one that the run goes on with is there."""
+        if finished := [round_ for round_ in self.run.rounds() if self._has(round_, "promote")]:
+            held = finished[-1].figures("promote").get("checkpoint", "")
+            if held.startswith("round-") and not (self.run.root / held).is_dir():
+                yield Fault(self._name(finished[-1].manifest_path("promote")), f"{held}, which it names, is missing")
         for round_ in self.run.rounds():
-            held = self.run.round(round_.number - 1).figures("promote").get("checkpoint") if round_.number else None
+            before = self.run.round(round_.number - 1)
+            held = before.figures("promote").get("checkpoint") if self._has(before, "promote") else None
             if held and self._has(round_, "generate") and getattr(self.config, "teacher", None) is None:
                 yield from self._written_by(round_, ("generate", "translate"), held)
             own = round_.checkpoint if self._has(round_, "train") else None
@@ -258,6 +256,11 @@ class _Check:
             return round_.done(stage)
         except InputError:
             return False
+
+    def _stages(self, number: int) -> list[str]:
+        from mmst.loop import stage_names
+
+        return stage_names(self.run, self.config, number)
 
     def _asked(self, number: int) -> Config:
         """The configuration that a round was done with: rounds from before a fork had another one."""

@@ -4,14 +4,15 @@
 
 Every part is real: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox. A run is done once undisturbed. Then runs are done
 that are killed: the driver, an engine replica, the engine process in it, a judge, a train worker or the raylet gets
-SIGKILL; first at the beginning of every stage, then at random moments within stages (all drawn with the seed, and
-printed). What the run does not survive is gone on with by the same command line, after `mmst verify-run` found nothing
-wrong. In the end solutions, fates, pool and evaluation must be those of the undisturbed run, row for row. Prints what
-happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is not 0.
+SIGKILL; at the beginning of every stage, while something starts, and at random moments of its work (all drawn with the
+seed, and printed). What the run does not survive is gone on with by the same command line, after `mmst verify-run`
+found nothing wrong. In the end solutions, fates, pool and evaluation must be those of the undisturbed run, row for row.
+Prints what happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is not 0.
 """
 
 import argparse
 import collections
+import contextlib
 import itertools
 import json
 import os
@@ -21,7 +22,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,57 +31,71 @@ import pyarrow.parquet as pq
 import yaml
 from micro import MICRO
 
+from mmst.runs.live import read_progress
+
 CONFIG = MICRO | {
     "name": "chaos",
     "training": {"batch": 32, "schedule": {"steps": 30, "learning_rate": 1e-3}, "checkpoint_every": 10},
 }
+SMALL_PARTS = "import mmst.stages.generate as g, mmst.stages.translate as t; g._PART = t._PART = 32"
+"""Before the command line: several parts per stage, also in tiny runs."""
+MMST = "from mmst.cli import main; main()"
 STAGES = [
     *((0, stage) for stage in ("train", "evaluate", "promote")),
     *((1, stage) for stage in ("generate", "filter", "translate", "train", "evaluate", "promote")),
 ]
-VICTIMS = {
-    "driver": r"mmst\.cli",
-    "replica": r"ServeReplica",
+PROCESSES = {
+    "replica": r"^ray::ServeReplica",
+    "judge": r"^ray::Judge",
+    "trainer": r"^ray::RayTrainWorker",
+    "raylet": r"^\S*/raylet/raylet ",
     "engine": r"EngineCore",
-    "judge": r"ray::Judge",
-    "trainer": r"RayTrainWorker|TrainWorker",
-    "raylet": r"/raylet\b|^raylet",
 }
+"""Command lines of the victims; the driver is the process that was started."""
+ASKING = ("driver", "replica", "judge", "raylet", "engine")
 AT_WORK = {
+    **dict.fromkeys(("generate", "translate", "evaluate"), ASKING),
     "train": ("driver", "trainer", "raylet"),
-    "generate": ("driver", "replica", "engine", "judge", "raylet"),
-    "translate": ("driver", "replica", "engine", "judge", "raylet"),
-    "evaluate": ("driver", "replica", "engine", "judge", "raylet"),
-    "filter": ("driver", "raylet"),
-    "promote": ("driver", "raylet"),
+    **dict.fromkeys(("filter", "promote"), ("driver", "raylet")),
 }
+PER_STAGE = 3
+"""Kills in one stage of one run; what is asked of it is tried as often, and training is begun anew as often."""
 STUCK_AFTER = 900.0
 """Seconds without any new line, manifest or part, after which a run counts as stuck."""
 TABLES = ("solutions/part-*", "translations/part-*", "translations/fates*", "fates*", "pool*", "evaluation/solutions*")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Kill:
-    """Who, and when: so many seconds after a stage of a round was announced."""
+    """Who, and when: `after` seconds from when the stage was announced, and with `at_work` from when its work began and
+    the victim was there."""
 
     victim: str
     round: int
     stage: str
     after: float
+    at_work: bool
 
     def __str__(self) -> str:
-        return f"{self.victim} {self.after:.2f} s into {self.stage} of round {self.round}"
+        return (
+            f"{self.victim} {self.after:.2f} s into {'the work of ' * self.at_work}{self.stage} of round {self.round}"
+        )
 
 
 def plan(kills: int, seed: int, durations: dict[tuple[int, str], float]) -> Iterator[Kill]:
-    """Every stage boundary, with victims in turn; then random moments."""
+    """Stage boundaries and, in turn with them as long as there are any, victims in turn in a random stage: every third
+    while it starts, the others at a random moment of their work."""
     draw = random.Random(seed)
-    turns = {stage: itertools.cycle(victims) for stage, victims in AT_WORK.items()}
+    boundaries, victims = iter(draw.sample(STAGES, len(STAGES))), itertools.cycle(("driver", *PROCESSES))
+    whole = itertools.cycle(("driver", "raylet"))
     for number in range(kills):
-        round_, stage = STAGES[number % len(STAGES)]
-        boundary = number < len(STAGES)
-        victim = "driver" if boundary else next(turns[stage])
-        yield Kill(victim, round_, stage, 0.0 if boundary else draw.uniform(0, durations[round_, stage]))
+        if number % 2 and (stage := next(boundaries, None)):
+            yield Kill(next(whole), *stage, 0.0, False)
+            continue
+        victim = next(victims)
+        stage = draw.choice([(n, name) for n, name in STAGES if victim in AT_WORK[name]])
+        at_work = draw.random() > 1 / 3
+        yield Kill(victim, *stage, draw.uniform(0, durations[stage] if at_work else 1.0), at_work)
 
 
 class Run:
@@ -97,8 +112,8 @@ class Run:
         self.log = self.root.parent / f"{self.root.name}-{self.starts}.log"
         with self.log.open("w") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from mmst.cli import main; main()", "run", str(self.config), "--run-dir",
-                 str(self.root)], stdout=out, stderr=subprocess.STDOUT, env=self.environment, start_new_session=True,
+                [sys.executable, "-c", f"{SMALL_PARTS}; {MMST}", "run", str(self.config), "--run-dir", str(self.root)],
+                stdout=out, stderr=subprocess.STDOUT, env=self.environment, start_new_session=True,
             )  # fmt: skip
 
     def processes(self) -> Iterator[tuple[psutil.Process, str]]:
@@ -113,14 +128,28 @@ class Run:
     def over(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
-    def kill(self, victim: str) -> bool:
-        """SIGKILL for one process of that kind; whether there was one."""
-        for process, command in self.processes():
-            ours = process.pid == self.process.pid if victim == "driver" else re.search(VICTIMS[victim], command)
-            if ours:
-                process.kill()
-                return True
-        return False
+    def victim(self, name: str) -> psutil.Process | None:
+        """A process of that kind, if there is one."""
+        if self.over():
+            return None
+        if name == "driver":
+            return psutil.Process(self.process.pid)
+        return next((process for process, command in self.processes() if re.search(PROCESSES[name], command)), None)
+
+    def due(self, kill: Kill) -> psutil.Process | None:
+        """The victim, once the time of the kill begins to run."""
+        if f"round {kill.round}: {kill.stage}\n" not in self.log.read_text():
+            return None
+        if kill.at_work and kill.stage not in ("filter", "promote"):
+            now = read_progress(self.root) or {}
+            if (now.get("round"), now.get("stage")) != (kill.round, kill.stage) or "work" not in now:
+                return None
+            if kill.stage == "train" and not now["done"]:
+                return None
+        return self.victim(kill.victim)
+
+    def passed(self, kill: Kill) -> bool:
+        return (self.root / f"round-{kill.round:03d}/stages/{kill.stage}.json").exists()
 
     def wait_for_nobody(self, seconds: float = 90.0) -> list[str]:
         """Wait until no process of the run is left; returns those that are, and ends them."""
@@ -138,11 +167,11 @@ class Run:
         paths = [self.log, self.root / "progress.json", *self.root.glob("round-*/*"), *self.root.glob("round-*/*/*")]
         return tuple(path.stat().st_mtime_ns for path in paths if path.exists())
 
-    def wait(self, until: str | None) -> bool:
-        """Wait for a line in the log, or for the end; false where nothing moves for too long."""
+    def wait(self, ready: Callable[[], object] = lambda: False) -> bool:
+        """Wait until something is true, or for the end; false where nothing moves for too long."""
         last, moved = self.signs(), time.monotonic()
-        while not self.over() and not (until and until in self.log.read_text()):
-            time.sleep(0.02)
+        while not self.over() and not ready():
+            time.sleep(0.05)
             if (now := self.signs()) != last:
                 last, moved = now, time.monotonic()
             elif time.monotonic() - moved > STUCK_AFTER:
@@ -162,18 +191,20 @@ def rows(root: Path) -> collections.Counter:
 
 
 def durations(root: Path) -> dict[tuple[int, str], float]:
-    """Seconds that each stage took in the undisturbed run."""
-    return {
-        (number, stage): json.loads((root / f"round-{number:03d}/stages/{stage}.json").read_text())["seconds"]
-        for number, stage in STAGES
-    }
+    """Seconds that the work of each stage took in the undisturbed run, without starting what does it."""
+    found = {}
+    for number, stage in STAGES:
+        manifest = json.loads((root / f"round-{number:03d}/stages/{stage}.json").read_text())
+        steps = manifest["figures"].get("seconds", {}).get("steps")
+        found[number, stage] = steps or manifest["spent"].get(stage) or manifest["seconds"]
+    return found
 
 
 def verified(root: Path) -> bool:
     """Whether `mmst verify-run` finds nothing wrong."""
     if not (root / "config.yaml").exists():
         return True
-    command = [sys.executable, "-c", "from mmst.cli import main; main()", "verify-run", str(root)]
+    command = [sys.executable, "-c", MMST, "verify-run", str(root)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         print(result.stdout + result.stderr, flush=True)
@@ -198,44 +229,55 @@ class Tally:
 
 
 def disturb(directory: Path, config: Path, kills: list[Kill], tally: Tally) -> None:
-    """Carry the kills out, run after run, until all are done."""
-    waiting = collections.deque(kills)
+    """Carry the kills out, run after run, until all are done or none can be."""
+    waiting = list(kills)
     for number in itertools.count():
-        run = Run(directory / f"run-{number}", config)
+        run, before = Run(directory / f"run-{number}", config), len(waiting)
         run.start()
-        while True:
-            kill = next((k for k in waiting if not _passed(run.root, k)), None)
-            if kill is None:
-                break
-            if not run.wait(f"round {kill.round}: {kill.stage}"):
-                tally.stuck += 1
-            elif not run.over():
-                time.sleep(kill.after)
-                if run.kill(kill.victim):
-                    waiting.remove(kill)
-                    tally.kills += 1
-                    print(f"{run.root.name}: {kill}", flush=True)
-                    if kill.victim == "driver":
-                        run.process.wait()
-                elif not run.over():
-                    waiting.rotate(-1)  # nobody of that kind was there; later
-                    time.sleep(0.2)
-            if run.over():
-                again(run, tally)
+        for kill in _batch(waiting):
+            if carried_out(kill, run, tally):
+                waiting.remove(kill)
         if not finish(run, tally):
             return
         tally.compare(run.root)
         print(f"{run.root.name}: {run.starts} starts; {tally}", flush=True)
-        if not waiting:
+        if not waiting or len(waiting) == before:
             return
 
 
-def _passed(root: Path, kill: Kill) -> bool:
-    return (root / f"round-{kill.round:03d}/stages/{kill.stage}.json").exists()
+def _batch(waiting: list[Kill]) -> list[Kill]:
+    """What one run can take, in the order of its stages."""
+    of_stage = {stage: [kill for kill in waiting if (kill.round, kill.stage) == stage][:PER_STAGE] for stage in STAGES}
+    return [kill for stage in STAGES for kill in sorted(of_stage[stage], key=lambda kill: kill.at_work)]
+
+
+def carried_out(kill: Kill, run: Run, tally: Tally, starts: int = 4) -> bool:
+    """Whether the victim was killed in its stage. What the run does not survive is gone on with before."""
+    for _ in range(starts):
+        if run.over() and not run.passed(kill):
+            again(run, tally)
+        if not run.wait(lambda: run.passed(kill) or run.due(kill)):
+            tally.stuck += 1
+            run.process.kill()
+        if run.passed(kill):
+            return False
+        if victim := run.due(kill):
+            time.sleep(kill.after)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.kill()
+                tally.kills += 1
+                print(f"{run.root.name}: {kill}", flush=True)
+                if kill.victim in ("driver", "raylet"):
+                    run.wait()
+                return True
+    return False
 
 
 def again(run: Run, tally: Tally) -> None:
     """After a run ended before its time: nothing of it may be left, what it wrote must be right, and it goes on."""
+    if run.process.wait() > 0:
+        said = run.log.read_text().strip().splitlines()
+        print(f"{run.root.name}: ended with {run.process.returncode}: {said[-1] if said else ''}", flush=True)
     if left := run.wait_for_nobody():
         tally.stuck += 1
         print(f"{run.root.name}: still there: {left}", flush=True)
@@ -246,7 +288,7 @@ def again(run: Run, tally: Tally) -> None:
 def finish(run: Run, tally: Tally, starts: int = 4) -> bool:
     """Let a run come to its end; it may need to be gone on with after what it did not survive."""
     for _ in range(starts):
-        if not run.wait(None):
+        if not run.wait():
             tally.stuck += 1
             run.process.send_signal(signal.SIGKILL)
         if run.process.wait() == 0:

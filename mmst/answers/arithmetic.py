@@ -116,23 +116,24 @@ def tokens_of(text: str, start: int, end: int) -> list[Token]:
         tokens.append(token)
         if token.kind in ("number", "close", "percent"):
             units, at, joint = _units(raw, at, token, tokens)
-            tokens[-1] = replace(token, units=token.units | units, end=raw[at - 1].end if units else token.end)
+            if units:
+                tokens[-1] = replace(token, units=token.units | units, end=raw[at - 1].end)
             tokens += joint
     return tokens
 
 
 def _token(match: re.Match[str]) -> Token:
-    kind, text = str(match.lastgroup), match[0]
-    if match["number"]:
-        digits = match["digits"].replace(",", "")
-        if len(digits) > MAX_DIGITS or re.match(r"0\d", digits):  # 0730 is a time
-            return Token("gap", text, *match.span())
-        units = frozenset(match["currency"].strip("US\\ ")) if match["currency"] else frozenset()
-        places = len(digits.partition(".")[2])
-        return Token("number", text, *match.span(), Fraction(digits), places, units)
+    kind, text, (start, end) = str(match.lastgroup), match[0], match.span()
     if kind in ("word", "other"):
-        return Token("gap", text, *match.span())
-    return Token(kind, _SIGNS.get(text, text), *match.span())
+        return Token("gap", text, start, end)
+    if kind != "number":
+        return Token(kind, _SIGNS.get(text, text), start, end)
+    digits = match["digits"].replace(",", "")
+    if len(digits) > MAX_DIGITS or (digits[0] == "0" and digits[1:2].isdigit()):  # 0730 is a time
+        return Token("gap", text, start, end)
+    units = frozenset(match["currency"].strip("US\\ ")) if match["currency"] else frozenset()
+    places = len(digits.partition(".")[2])
+    return Token("number", text, start, end, Fraction(digits if places else int(digits)), places, units)
 
 
 def _fraction(text: str, raw: Sequence[Token], at: int) -> tuple[Token, int]:

@@ -8,6 +8,7 @@ nor false.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,8 +46,11 @@ class Calculation:
     key: str
 
 
-def calculations(text: str) -> list[Calculation]:
+@functools.lru_cache(maxsize=16)
+def calculations(text: str) -> tuple[Calculation, ...]:
     """The calculations stated in a text, in their order. An equation without any operation is none.
+
+    Of the last texts they are remembered: who asks for a false one asks next for the key.
 
     >>> [(c.left, c.right, c.holds) for c in calculations("They pay 3 * $4 = $12, so 20 - 12 = 9 is left.")]
     [('3 * $4', '$12', True), ('20 - 12', '9', False)]
@@ -57,7 +61,7 @@ def calculations(text: str) -> list[Calculation]:
     for end in [*(match.start() for match in _END.finditer(outside)), len(text)]:
         found += _stated(text, outside, start, end)
         start = end + 1
-    return sorted(found, key=lambda calculation: calculation.start)
+    return tuple(sorted(found, key=lambda calculation: calculation.start))
 
 
 def false_calculation(text: str) -> Calculation | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,14 @@ class RoundDirectory:
     def evaluation(self) -> Path:
         return self.root / "evaluation"
 
+    def manifest_path(self, stage: str) -> Path:
+        """Where the manifest of a stage is once it is finished."""
+        return self.root / "stages" / f"{stage}.json"
+
     def manifest(self, stage: str) -> dict[str, Any] | None:
-        """The manifest of a finished stage, none where it isn't finished. Raises InputError for one that is broken."""
-        path = self.root / "stages" / f"{stage}.json"
+        """The manifest of a finished stage, none where it isn't finished. Raises InputError for one that is broken,
+        was changed, or is of something else."""
+        path = self.manifest_path(stage)
         try:
             manifest = json.loads(path.read_text())
         except FileNotFoundError:
@@ -89,6 +95,10 @@ class RoundDirectory:
             raise InputError(f"{path}: is not a manifest ({error}); remove it to do the stage again") from error
         if not isinstance(manifest, dict) or manifest.get("stage") != stage or manifest.get("round") != self.number:
             raise InputError(f"{path}: is not the manifest of stage {stage} of round {self.number}")
+        if lacking := [name for name in ("seconds", "parts", "figures") if name not in manifest]:
+            raise InputError(f"{path}: is half-written or of another version of mmst (it lacks {', '.join(lacking)})")
+        if manifest.pop("seal", seal := _seal(manifest)) != seal:
+            raise InputError(f"{path}: is not what was written: damaged or changed; restore it")
         return manifest
 
     def done(self, stage: str) -> bool:
@@ -115,7 +125,7 @@ class RoundDirectory:
             "spent": commit.seconds,
             "engines": commit.engines,
         }
-        write_json(self.root / "stages" / f"{name}.json", manifest)
+        write_manifest(self.manifest_path(name), manifest)
         append_line(self.metrics, self.metrics_line(name))
         committed(self.root)
 
@@ -145,9 +155,20 @@ class RoundDirectory:
             path = self.root / part["path"]
             if not part.get("removed") and (fault := file_fault(path, part["checksum"])):
                 raise InputError(
-                    f"{path}: {fault}. Restore it; or have the stage done again: remove {self.root / 'stages'}"
-                    f"/{stage}.json, the manifests of the stages after it, and later rounds"
+                    f"{path}: {fault}. Restore it; or have the stage done again: remove {self.manifest_path(stage)}, "
+                    "the manifests of the stages after it, and later rounds"
                 )
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest with a seal, by which a later change of it is found."""
+    plain = json.loads(json.dumps(manifest, default=str))
+    write_json(path, {**plain, "seal": _seal(plain)})
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    text = json.dumps({name: value for name, value in manifest.items() if name != "seal"}, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 @functools.cache
@@ -180,3 +201,16 @@ class RunDirectory:
         """The rounds that have begun."""
         found = sorted(int(p.name.removeprefix("round-")) for p in self.root.glob("round-[0-9][0-9][0-9]"))
         return [self.round(number) for number in found]
+
+    def gaps(self, stages: Callable[[int], Iterable[str]]) -> Iterator[tuple[Path, str]]:
+        """Manifests that must have been lost, since one of a later stage is there, each with what is wrong; `stages`
+        names the stages of a round."""
+        missing = None
+        for number in range(max((round_.number for round_ in self.rounds()), default=-1) + 1):
+            for stage in stages(number):
+                path = self.round(number).manifest_path(stage)
+                if not path.exists():
+                    missing = missing or path
+                elif missing:
+                    yield missing, f"is missing, though {stage} of round {number} is done"
+                    missing = None

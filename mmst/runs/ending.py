@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mmst.runs.directory import RunDirectory
+from mmst.errors import InputError
+from mmst.runs.directory import RoundDirectory, RunDirectory
 
 
 def stop_reason(run: RunDirectory, most: int, patience: int) -> str | None:
@@ -20,6 +21,16 @@ def stop_reason(run: RunDirectory, most: int, patience: int) -> str | None:
 def failures_in_a_row(run: RunDirectory, number: int) -> int:
     """How many rounds up to `number` were not promoted since the last one that was."""
     count = 0
-    while number - count > 0 and not run.round(number - count).figures("promote")["promoted"]:
+    while number - count > 0 and not _promoted(run.round(number - count)):
         count += 1
     return count
+
+
+def _promoted(round_: RoundDirectory) -> bool:
+    manifest = round_.manifest("promote")
+    if manifest is None:
+        raise InputError(
+            f"{round_.manifest_path('promote')}: is missing, though a later round is done. Restore it, or remove the "
+            "rounds after it to have them done again"
+        )
+    return bool(manifest["figures"]["promoted"])

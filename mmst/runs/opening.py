@@ -51,6 +51,8 @@ def check_resumable(root: Path, config: Config) -> bool:
         if root.is_dir() and any(
             p.name not in (LOCKS, "lock") and p.suffix != PARTIAL and p.name != STATE for p in root.iterdir()
         ):
+            if any(root.glob("round-*")):
+                raise InputError(f"{root}: holds rounds, but its config.yaml is missing; restore it")
             raise InputError(f"{root}: is not empty and holds no run; take another --run-dir or empty it")
         if root.exists() and not root.is_dir():
             raise InputError(f"{root}: is a file; take another --run-dir")
@@ -156,9 +158,12 @@ def fork_once(source: Path, target: Path, config: Config, number: int) -> None:
 def forks(root: Path) -> list[dict[str, Any]]:
     """Where the first rounds of a run come from: `from`, `through` which round, and the `config` that they had."""
     try:
-        return list(json.loads((root / FORK).read_text()))
+        parts = list(json.loads((root / FORK).read_text()))
+        return [{name: part[name] for name in ("from", "through", "config")} for part in parts]
     except FileNotFoundError:
         return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{root / FORK}: cannot be read ({error!r}); restore it") from error
 
 
 def asked_before_fork(root: Path, number: int) -> Config | None:

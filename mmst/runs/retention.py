@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
-from mmst.runs.directory import RoundDirectory, RunDirectory
-from mmst.runs.files import write_json
+from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory, write_manifest
 from mmst.runs.space import bytes_under
 
 
@@ -53,10 +50,10 @@ def remove_checkpoints(run: RunDirectory, directories: list[Path]) -> int:
 
 def _mark(round_: RoundDirectory, name: str) -> None:
     """Say in every manifest of a round that names the directory, or something in it, that it was removed."""
-    for path in sorted((round_.root / "stages").glob("*.json")):
-        manifest: dict[str, Any] = json.loads(path.read_text())
+    for stage in STAGES:
+        manifest = round_.manifest(stage) or {"parts": []}
         parts = [part for part in manifest["parts"] if part["path"] == name or part["path"].startswith(f"{name}/")]
         for part in parts:
             part["removed"] = True
         if parts:
-            write_json(path, manifest)
+            write_manifest(round_.manifest_path(stage), manifest)

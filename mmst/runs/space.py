@@ -13,7 +13,7 @@ from mmst.errors import InputError
 from mmst.runs.directory import RunDirectory
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 _TOKEN_BYTES = 4
 """Of text, about, for a token of English or code."""
 _STATE = 3

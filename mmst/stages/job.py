@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmst.config import Config, EngineConfig
+from mmst.errors import InputError
 from mmst.methods import all_methods
 from mmst.methods.asking import AnyStyle, Asking, asking_for, role_of
 from mmst.methods.base import Method, Model
@@ -39,9 +40,17 @@ class Job:
         return all_methods(self.config)
 
     def current_checkpoint(self, number: int) -> Path | str:
-        """The checkpoint that the loop holds after round `number`: inside the run, or as it was given."""
+        """The checkpoint that the loop holds after round `number`: inside the run, or as it was given.
+
+        Raises InputError for one that is missing or damaged.
+        """
         held = self.run.round(number).figures("promote")
         inside = self.run.root / held["checkpoint"]
+        if held["checkpoint"].startswith("round-") and not inside.is_dir():
+            said = self.run.round(number).manifest_path("promote")
+            raise InputError(
+                f"{inside}: is missing, though {said} says that the run goes on with it; restore one of them"
+            )
         if inside.parent.name != "checkpoints" or not self.run.round(held["round"]).done("train"):
             return located(held["checkpoint"])
         self.run.round(held["round"]).intact("train")

@@ -17,6 +17,8 @@ from mmst.runs.files import checksum, new_file, write_json
 def prepare(run: RunDirectory, config: Config, sets: ProblemSets | None, report: Reporter) -> dict[str, list[Problem]]:
     """Write the sets as `problems/*.jsonl` unless that is done; returns them. `sets` none reads what stands."""
     manifest = run.problems / "manifest.json"
+    if not manifest.exists() and run.rounds():
+        raise InputError(f"{manifest}: is missing, though rounds have begun; restore it or begin a new run")
     if sets is None and not manifest.exists():
         from mmst.problems.sets import read_sets
 

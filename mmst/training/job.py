@@ -130,9 +130,8 @@ def train(
     )
     _prepare(task, encoded, order, cluster.train_workers)
     output.parent.mkdir(parents=True, exist_ok=True)
-    run = f"{name}-{uuid.uuid4().hex[:8]}"  # a name that was used before would return without a step
     launched = time.time()
-    _in_thread(lambda: _fit(task, cluster, run), meanwhile=_teller(task.progress, on_step))
+    _in_thread(lambda: _fit(task, cluster, name), meanwhile=_teller(task.progress, on_step))
     return _result(task, encoded, began, launched)
 
 
@@ -156,18 +155,43 @@ def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
     """Run the workers to their end."""
     os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.5"
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(cluster.resource_timeout)
-    from ray.train.torch import TorchConfig, TorchTrainer
-    from ray.train.v2.api.config import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError
     from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
-    each = {"CPU": cluster.train_cpus} | ({"GPU": cluster.train_gpus} if task.gpu else {})
-    trainer = TorchTrainer(
+    for start in range(FAILURES + 1):
+        try:
+            # A name that was used before would return without a step.
+            _trainer(task, cluster, f"{name}-{uuid.uuid4().hex[:8]}").fit()
+            return
+        except ControllerError as error:
+            reason = error.controller_failure
+            if not isinstance(reason, WorkerGroupStartupFailedError):
+                raise InputError(
+                    f"cluster: {cluster.train_workers} train workers with {_each(cluster)} each could not be started "
+                    f"within cluster.resource_timeout ({cluster.resource_timeout:g} s): {reason}"
+                ) from error
+            if start == FAILURES:
+                raise GaveUp(f"train workers died {start + 1} times while they started: {reason}") from error
+        except TrainingFailedError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise GaveUp(f"training failed {FAILURES + 1} times; the last time: {last}") from error
+
+
+def _trainer(task: Task, cluster: ClusterConfig, name: str) -> Any:
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.v2.api.config import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+
+    return TorchTrainer(
         lambda: work(task),
         torch_config=TorchConfig(backend="nccl" if task.gpu else "gloo"),
-        scaling_config=ScalingConfig(num_workers=cluster.train_workers, use_gpu=task.gpu, resources_per_worker=each),
+        scaling_config=ScalingConfig(
+            num_workers=cluster.train_workers, use_gpu=task.gpu, resources_per_worker=_each(cluster)
+        ),
         run_config=RunConfig(  # type: ignore[arg-type]  # Ray's annotation is of its older class
             name=name,
             storage_path=str(Path(task.storage) / "ray"),
+            # Whether workers that could not be started are started again is decided in `_fit`: Ray does not tell those
+            # that died from those that the cluster has no room for.
             failure_config=FailureConfig(max_failures=FAILURES, controller_failure_limit=0),
             logging_config=LoggingConfig(log_level="ERROR"),
             # Threads that wait asleep: spinning ones take the core from the thread that they wait for as soon as
@@ -175,16 +199,11 @@ def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
             worker_runtime_env={"env_vars": {"OMP_WAIT_POLICY": "PASSIVE"}},
         ),
     )
-    try:
-        trainer.fit()
-    except ControllerError as error:
-        raise InputError(
-            f"cluster: {cluster.train_workers} train workers with {each} each could not be started within "
-            f"cluster.resource_timeout ({cluster.resource_timeout:g} s): {error.controller_failure}"
-        ) from error
-    except TrainingFailedError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise GaveUp(f"training failed {FAILURES + 1} times; the last time: {reason}") from error
+
+
+def _each(cluster: ClusterConfig) -> dict[str, float]:
+    """What one worker asks for."""
+    return {"CPU": cluster.train_cpus} | ({"GPU": cluster.train_gpus} if cluster.train_gpus > 0 else {})
 
 
 def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> None:

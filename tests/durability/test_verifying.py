@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmst.cli import app
+from mmst.runs.directory import write_manifest
 from mmst.runs.files import checksum
 from mmst.verifying import verify_run
 
@@ -21,12 +22,11 @@ def rewrite(round_, stage: str, path, change) -> None:
     """Change the rows of a table and have its manifest agree."""
     rows = change(pq.read_table(path).to_pylist())
     pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(path)), path)
-    file = round_.root / "stages" / f"{stage}.json"
-    manifest = json.loads(file.read_text())
+    manifest = round_.manifest(stage)
     for part in manifest["parts"]:
         if round_.root / part["path"] == path:
             part |= {"rows": len(rows), "checksum": checksum(path)}
-    file.write_text(json.dumps(manifest))
+    write_manifest(round_.manifest_path(stage), manifest)
 
 
 def found(run) -> list[str]:
@@ -63,7 +63,7 @@ def test_damaged_files_and_manifests_are_named(run) -> None:
     assert has(faults, "round-001/fates.parquet", "is missing")
     assert has(faults, "round-001/stages/translate.json", "is not a manifest")
     assert has(faults, "round-002/stages/promote.json", "of round 2")
-    assert has(faults, "round-002", "stage translate is done, but filter before it isn't")
+    assert has(faults, "round-002/stages/filter.json", "is missing, though translate of round 2 is done")
     assert has(faults, "metrics.jsonl:1:", "JSON")
     assert not has(faults, f"metrics.jsonl:{len(lines) + 1}")  # the last line may be torn
     assert has(faults, "problems/train.jsonl", "checksum")
