@@ -225,7 +225,7 @@ class _Check:
                 yield Fault(self._name(round_.pool), f"{count} kept solutions are not in it, such as {example}")
 
     def _checkpoints(self) -> Iterator[Fault]:
-        """Whoever wrote a solution is the checkpoint that the round had, and the one that the run goes on with is there."""
+        """Whoever wrote a solution is the checkpoint that the round had; the one that the run goes on with is there."""
         if finished := [round_ for round_ in self.run.rounds() if self._has(round_, "promote")]:
             held = finished[-1].figures("promote").get("checkpoint", "")
             if held.startswith("round-") and not (self.run.root / held).is_dir():

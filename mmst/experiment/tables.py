@@ -39,16 +39,7 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
 
 def complement_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """How much two methods solve the same problems (phi), against what each of them gains."""
-    columns = [
-        "arm",
-        "seed",
-        "methods",
-        "phi before",
-        "over the solved",
-        "phi after",
-        "gain of the first",
-        "the second",
-    ]
+    columns = ["arm", "seed", "methods", "phi before", "over the solved", "phi after", "gains"]
     cells = (
         [row["arm"], str(row["seed"]), ", ".join(row["methods"])]
         + ["" if row[key] is None else f"{row[key]:+.2f}" for key in ("before", "before_any", "after")]
