@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import sys
@@ -46,7 +47,14 @@ def application(paths: Sequence[Path], hosts: Sequence[str] = ("127.0.0.1", "loc
     export = Export(pages)
 
     async def events(request: Request) -> Response:
-        return StreamingResponse(_changes(list(places.values())), media_type="text/event-stream")
+        return StreamingResponse(_changes(pages), media_type="text/event-stream")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        ready = asyncio.create_task(asyncio.to_thread(pages.prepare))
+        yield
+        pages.queries.close()
+        await ready
 
     async def plotly(request: Request) -> Response:
         return FileResponse(script, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
@@ -68,7 +76,8 @@ def application(paths: Sequence[Path], hosts: Sequence[str] = ("127.0.0.1", "loc
     ]
     # A page elsewhere must not reach this one through a name that it points at this machine.
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
-    return Starlette(routes=routes, middleware=[Middleware(_Headers), guard], exception_handlers=pages.handlers)
+    middleware = [Middleware(_Headers), guard]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=pages.handlers, lifespan=lifespan)
 
 
 def plotly_file() -> Path:
@@ -79,14 +88,15 @@ def plotly_file() -> Path:
     return Path(found.origin).parent / "package_data" / "plotly.min.js"
 
 
-async def _changes(roots: list[Path]) -> AsyncIterator[str]:
+async def _changes(pages: Pages) -> AsyncIterator[str]:
     """A server-sent event now, and whenever a run has something new."""
     last = None
     while True:
-        now = await asyncio.to_thread(lambda: [token_of(root) for root in roots])
+        now = await asyncio.to_thread(lambda: [token_of(root) for root in pages.places.values()])
         if now != last:
             last = now
             yield "data: new\n\n"
+            await asyncio.to_thread(pages.prepare)
         else:
             yield ": still here\n\n"  # finds out whether anybody still listens
         await asyncio.sleep(LOOK_EVERY)

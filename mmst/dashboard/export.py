@@ -17,7 +17,7 @@ from mmst.dashboard.charts import Table
 from mmst.dashboard.overview import comparison
 from mmst.dashboard.pages import NotShown, Pages, filters_of
 from mmst.dashboard.problems import Matrix, ProblemFilters, problem_selection
-from mmst.dashboard.queries import Filters, selection
+from mmst.dashboard.queries import Filters
 from mmst.dashboard.run import Run, look
 
 _MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
@@ -40,9 +40,9 @@ class Export:
         if what not in ("solutions", "problems"):
             return self._table_file(request, f"{run.name}-{what}", self._table(run, what, request))
         if what == "solutions":
-            sql, parameters = selection(run, filters_of(request, Filters))
+            sql, parameters = self.pages.queries.selection(run, filters_of(request, Filters))
         else:
-            sql, parameters = problem_selection(run, filters_of(request, ProblemFilters))
+            sql, parameters = problem_selection(self.pages.queries, run, filters_of(request, ProblemFilters))
         if not sql:
             raise NotShown("There is nothing to export yet.")
         return self._file(request, f"{run.name}-{what}", sql, parameters)

@@ -4,35 +4,64 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmst.dashboard.run import Round, Run
 from mmst.stages.parts import finished
 
-KINDS = ("native", "translated", "evaluation")
-"""Of solutions: made for train problems, rewritten from those, answers to dev and test problems."""
+KINDS = {"native": "generate", "hinted": "hint", "translated": "translate", "evaluation": "evaluate"}
+"""Of solutions, with the stage that writes them: made for train problems, made with the answer at hand, rewritten from
+these, answers to dev and test problems."""
 
 
-def solution_files(run: Run, number: int | None, kind: str) -> dict[str, list[str]]:
-    """The files with solutions, by kind: those that manifests name, of a stage that is going on the finished parts."""
-    stages = {"native": "generate", "translated": "translate", "evaluation": "evaluate"}
-    rounds = [r for r in run.rounds if number is None or r.number == number]
-    return {
-        each: [path for r in rounds for path in parts_of(r, stages[each])] for each in KINDS if not kind or kind == each
-    }
+@dataclass(frozen=True)
+class Written:
+    """The files with the solutions of one kind that a round has written, and the one with their fates."""
+
+    round: Round
+    kind: str
+    files: list[str]
+    fates: str | None
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage that writes them has ended."""
+        return KINDS[self.kind] in self.round.manifests
+
+
+def solution_files(run: Run, number: int | None = None, kind: str = "") -> Iterator[Written]:
+    """What there is of a round, or of all; of a kind, or of each. Where there are no files, nothing is yielded."""
+    for round_ in run.rounds:
+        for each, stage in KINDS.items():
+            wanted = number in (None, round_.number) and kind in ("", each)
+            if wanted and (files := parts_of(round_, stage)):
+                yield Written(round_, each, files, _fates(round_, each))
 
 
 def parts_of(round_: Round, stage: str) -> list[str]:
     """The files with solutions that a stage of a round has written."""
     manifest = round_.manifests.get(stage)
-    root = round_.directory.root
+    directory = round_.directory
     if manifest is None:
-        folder = {"generate": round_.directory.solutions, "translate": round_.directory.translations}.get(stage)
+        folders = {"generate": directory.solutions, "hint": directory.hints, "translate": directory.translations}
+        folder = folders.get(stage)
         there = sorted(folder.glob("part-*.parquet")) if folder else []
         return [str(path) for path in there if _stands(path)]
-    paths = [root / part["path"] for part in manifest.get("parts", [])]
-    fates = round_.directory.fates.name
+    paths = [directory.root / part["path"] for part in manifest.get("parts", [])]
+    fates = directory.fates.name
     return [str(path) for path in paths if path.suffix == ".parquet" and path.name != fates and path.exists()]
+
+
+def _fates(round_: Round, kind: str) -> str | None:
+    directory = round_.directory
+    stage, folder = {
+        "native": ("filter", directory.root),
+        "hinted": ("hint", directory.hints),
+        "translated": ("translate", directory.translations),
+    }.get(kind, ("", directory.root))
+    path = folder / directory.fates.name
+    return str(path) if stage in round_.manifests and path.exists() else None
 
 
 def problem_file(run: Run, name: str) -> str | None:
@@ -58,18 +87,3 @@ def _stands(path: Path) -> bool:
     if key not in _STANDING:
         _STANDING[key] = finished(path) is not None
     return _STANDING[key]
-
-
-def fate_files(run: Run, number: int | None) -> list[str]:
-    """The files with fates, of all rounds or one."""
-    return [path for r in run.rounds if number is None or r.number == number for path in _fates(r)]
-
-
-def _fates(round_: Round) -> Iterator[str]:
-    places = {
-        "filter": round_.directory.fates,
-        "translate": round_.directory.translations / round_.directory.fates.name,
-    }
-    for stage, path in places.items():
-        if stage in round_.manifests and path.exists():
-            yield str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 
 from mmst.dashboard import problems as asked
 from mmst.dashboard import rounds
+from mmst.dashboard.files import solution_files
 from mmst.dashboard.overview import comparison
 from mmst.dashboard.problems import Matrix, ProblemFilters
 from mmst.dashboard.queries import PAGE, Filters, Queries
@@ -46,6 +48,12 @@ class Pages:
             ValidationError: self._bad_filter,
             **dict.fromkeys(_UNREADABLE, self._unreadable),
         }
+
+    def prepare(self) -> None:
+        """Find out what solutions are found by before anybody asks; what cannot be read says so on its page."""
+        with contextlib.suppress(*_UNREADABLE):
+            for name, root in self.places.items():
+                self.queries.source(list(solution_files(look(name, root))))
 
     def run_of(self, request: Request) -> Run:
         """The run that a page is about, as it stands now. Raises NotShown where it can't be shown."""
@@ -88,9 +96,8 @@ class Pages:
     def problems(self, request: Request) -> Response:
         """Problems, a page at a time."""
         run, filters = self.run_of(request), filters_of(request, ProblemFilters)
-        rows, more = asked.problems(self.queries, run, filters)
-        matrix = Matrix(self.queries, run, filters.model_copy(update={"solved": ""})) if filters.solved else None
-        context = {"rows": rows, "more": more, "round": asked.round_for(run, filters), "matrix": matrix}
+        rows, count = asked.problems(self.queries, run, filters)
+        context = {"rows": rows, "count": count, "round": asked.round_for(run, filters)}
         return self._show("problems.html", request, run=run, filters=filters, first=_first(filters), **context)
 
     def problem(self, request: Request) -> Response:
@@ -113,8 +120,7 @@ class Pages:
         """Solutions, a page at a time."""
         run, filters = self.run_of(request), filters_of(request, Filters)
         rows, more = self.queries.solutions(run, filters)
-        # To count what holds a text, every text would have to be read.
-        count = None if filters.q else self.queries.count(run, filters)
+        count = self.queries.count(run, filters)
         choices = {name: self.queries.values(run, name) for name in ("status", "reason")}
         context = {"rows": rows, "more": more, "count": count, "choices": choices, "first": _first(filters)}
         return self._show("solutions.html", request, run=run, filters=filters, **context)
@@ -124,9 +130,10 @@ class Pages:
         from mmst.methods import METHODS  # takes longer to import than all of this
 
         run, solution_id = self.run_of(request), request.query_params.get("id", "")
-        row = self.queries.solution(run, solution_id)
-        if row is None:
+        found = self.queries.fetch(run, [solution_id])
+        if not found:
             raise NotShown(f"{run.name} has no solution “{solution_id}”.")
+        row = found[0]
         problem = asked.problem(self.queries, run, row["problem_id"])
         whole = request.query_params.get("all") == "1"
         steps = METHODS[row["method"]].with_values(row["text"]) if row["method"] in METHODS and not whole else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +18,7 @@ from mmst.dashboard.run import Round, Run
 from mmst.evaluation.statistics import phi
 
 Set = Literal["train", "dev", "test", "annotated"]
+SETS: tuple[Set, ...] = get_args(Set)
 NOBODY = "no method"
 DIFFICULTY = "coalesce(meta ->> 'steps', meta ->> 'level', meta ->> 'difficulty')"
 """Where in a problem's `meta` its difficulty may stand; the first that is there."""
@@ -49,51 +51,45 @@ def round_for(run: Run, filters: ProblemFilters) -> Round | None:
 
 def problem(queries: Queries, run: Run, problem_id: str) -> dict[str, Any] | None:
     """One problem with its set; none where no set has it."""
-    for name in ("train", "dev", "test", "annotated"):
-        if file := problem_file(run, name):
-            found = queries.rows(f"SELECT * FROM {_json([file])} WHERE id = $id LIMIT 1", {"id": problem_id})
-            if found:
-                row = found[0]
-                return row | {"set": name, **{part: json.loads(row[part] or "{}") for part in ("views", "meta")}}
+    for name in SETS:
+        file, known = problem_file(run, name), _known(queries, run, name)
+        if file and queries.rows(f"SELECT id FROM {known} WHERE id = $id", {"id": problem_id}):
+            rows = queries.rows(f"SELECT * FROM {_json(file)} WHERE id = $id LIMIT 1", {"id": problem_id})
+            return rows[0] | {"set": name, **{part: json.loads(rows[0][part] or "{}") for part in ("views", "meta")}}
     return None
 
 
-def problems(queries: Queries, run: Run, filters: ProblemFilters) -> tuple[list[dict[str, Any]], bool]:
-    """A page of problems with the methods that solved each in the round, and whether there are more."""
-    sql, parameters = problem_selection(run, filters)
+def problems(queries: Queries, run: Run, filters: ProblemFilters) -> tuple[list[dict[str, Any]], int]:
+    """A page of problems with the methods that solved each in the round, and how many there are."""
+    sql, parameters = problem_selection(queries, run, filters)
     if not sql:
-        return [], False
+        return [], 0
     start = (filters.page - 1) * PAGE
-    rows = queries.rows(f"{sql} LIMIT {PAGE + 1} OFFSET {start}", parameters)
-    page, more = rows[:PAGE], len(rows) > PAGE
-    round_ = round_for(run, filters)
-    solved: dict[str, str] = {}
-    if round_ is not None and page:
-        source, parameters = _solved(run, filters, round_, only=[row["id"] for row in page])
-        solved = {row["problem_id"]: row["solved"] for row in queries.rows(source, parameters)} if source else {}
-    return [row | {"solved": solved.get(row["id"])} for row in page], more
+    rows = queries.rows(f"{sql} LIMIT {PAGE} OFFSET {start}", parameters)
+    count = queries.rows(f"SELECT count(*) AS n FROM ({sql})", parameters)[0]["n"]
+    solved = {}
+    if rows and (table := _solved(queries, run, filters)):
+        wanted = f"SELECT * FROM {table} WHERE problem_id IN (SELECT unnest($ids))"
+        found = queries.rows(wanted, {"ids": [row["id"] for row in rows]})
+        solved = {row["problem_id"]: row["solved"] for row in found}
+    return [row | {"solved": solved.get(row["id"])} for row in rows], count
 
 
-def problem_selection(run: Run, filters: ProblemFilters) -> tuple[str, dict[str, Any]]:
+def problem_selection(queries: Queries, run: Run, filters: ProblemFilters) -> tuple[str, dict[str, Any]]:
     """SQL for all problems that the filters ask for, and its parameters; no SQL where there are none."""
-    file, round_ = problem_file(run, filters.set), round_for(run, filters)
-    if file is None:
-        return "", {}
-    conditions, parameters = ["id IS NOT NULL"], {}
+    known = _known(queries, run, filters.set)
+    conditions, parameters = ["true"], {}
     if filters.q:
         conditions.append("(contains(question, $q) OR contains(id, $q) OR answer = $q)")
         parameters["q"] = filters.q
     if filters.difficulty:
-        conditions.append(f"{DIFFICULTY} = $difficulty")
+        conditions.append("difficulty = $difficulty")
         parameters["difficulty"] = filters.difficulty
     if filters.solved:
-        source, more = _solved(run, filters, round_) if round_ else ("", {})
-        if not source:
-            return "", {}
-        conditions.append(f"id IN (SELECT problem_id FROM ({source}) WHERE solved = $solved)")
-        parameters |= more | {"solved": filters.solved}
-    where = " AND ".join(conditions)
-    return f"SELECT id, question, answer, {DIFFICULTY} AS difficulty FROM {_json([file])} WHERE {where}", parameters
+        solved = _solved(queries, run, filters)
+        conditions.append(f"id IN (SELECT problem_id FROM {solved} WHERE solved = $solved)" if solved else "false")
+        parameters |= {"solved": filters.solved} if solved else {}
+    return (f"SELECT * FROM {known} WHERE {' AND '.join(conditions)}", parameters) if known else ("", {})
 
 
 class Matrix:
@@ -102,14 +98,13 @@ class Matrix:
     def __init__(self, queries: Queries, run: Run, filters: ProblemFilters) -> None:
         self.round, self.methods = round_for(run, filters), run.methods
         self.counts: dict[str, dict[str, int]] = {}
-        file = problem_file(run, filters.set)
-        source, parameters = _solved(run, filters, self.round) if self.round else ("", {})
-        if not source or file is None:
+        known, solved = _known(queries, run, filters.set), _solved(queries, run, filters)
+        if not known or not solved:
             return
         sql = f"""
-            SELECT coalesce({DIFFICULTY}, '') AS difficulty, solved, count(*) AS n
-            FROM ({source}) JOIN {_json([file])} ON id = problem_id GROUP BY ALL ORDER BY ALL"""
-        for row in queries.rows(sql, parameters):
+            SELECT coalesce(difficulty, '') AS difficulty, solved, count(*) AS n
+            FROM {solved} JOIN {known} ON id = problem_id GROUP BY ALL ORDER BY ALL"""
+        for row in queries.rows(sql):
             self.counts.setdefault(row["difficulty"], {})[row["solved"]] = row["n"]
 
     @property
@@ -151,35 +146,45 @@ def _phis(counts: Mapping[str, int], a: str, b: str) -> list[float | None]:
     return [None if value is None else round(value, 3) for value in found]
 
 
-def _solved(
-    run: Run, filters: ProblemFilters, round_: Round | None, only: Sequence[str] | None = None
-) -> tuple[str, dict[str, Any]]:
-    """SQL for (problem_id, solved) of a set in a round: the names of the methods that solved it, joined by `+`."""
+def _solved(queries: Queries, run: Run, filters: ProblemFilters) -> str:
+    """A table of (problem_id, solved) of a set in a round: the names of the methods that solved it, joined by `+`."""
+    round_ = round_for(run, filters)
     if round_ is None or filters.set == "annotated" or not run.methods:
-        return "", {}
+        return ""
     names = {f"m{number}": method for number, method in enumerate(run.methods)}
-    pattern = ", ".join(f"CASE WHEN is_{m} THEN ${m} END" for m in names)
-    solved = f"SELECT problem_id, coalesce(nullif(concat_ws('+', {pattern}), ''), '{NOBODY}') AS solved FROM"
-    among = "problem_id IN (SELECT unnest($only))" if only is not None else "true"
-    parameters: dict[str, Any] = dict(names) | ({"only": list(only)} if only is not None else {})
+    parameters: dict[str, Any] = dict(names)
+    stage, figures, files = "filter", round_.directory.evaluation / "figures.json", parts_of(round_, "evaluate")
     if filters.set == "train":
         right = ", ".join(f"'{reason}'" for reason in RIGHT)
-        columns = ", ".join(f"bool_or(method = ${m} AND right_) AS is_{m}" for m in names)
-        rows = f"SELECT problem_id, method, split_part(reason, ':', 1) IN ({right}) AS right_"
-        rows += f" FROM {read([str(round_.directory.fates)])} WHERE {among}"
-        return f"{solved} (SELECT problem_id, {columns} FROM ({rows}) GROUP BY problem_id)", parameters
-    figures, files = round_.directory.evaluation / "figures.json", parts_of(round_, "evaluate")
-    if not files or not figures.exists():
-        return "", {}
-    right_of = json.loads(figures.read_text(encoding="utf-8"))[filters.set].get("right") or {}
-    columns = ", ".join(f"problem_id IN (SELECT unnest($right_{m})) AS is_{m}" for m in names)
-    parameters |= {f"right_{m}": list(right_of.get(method, [])) for m, method in names.items()}
-    asked = f"SELECT DISTINCT problem_id FROM {read(files)} WHERE {among}"
-    return f"{solved} (SELECT problem_id, {columns} FROM ({asked}))", parameters
+        columns = ", ".join(
+            f"bool_or(method = ${m} AND split_part(reason, ':', 1) IN ({right})) AS is_{m}" for m in names
+        )
+        rows = f"SELECT problem_id, {columns} FROM {read([str(round_.directory.fates)])} GROUP BY problem_id"
+    elif files and figures.exists():
+        stage = "evaluate"
+        right_of = json.loads(figures.read_text(encoding="utf-8"))[filters.set].get("right") or {}
+        columns = ", ".join(f"problem_id IN (SELECT unnest($right_{m})) AS is_{m}" for m in names)
+        parameters |= {f"right_{m}": list(right_of.get(method, [])) for m, method in names.items()}
+        rows = f"SELECT problem_id, {columns} FROM (SELECT DISTINCT problem_id FROM {read(files)})"
+    else:
+        return ""
+    pattern = ", ".join(f"CASE WHEN is_{m} THEN ${m} END" for m in names)
+    sql = f"SELECT problem_id, coalesce(nullif(concat_ws('+', {pattern}), ''), '{NOBODY}') AS solved FROM ({rows})"
+    finished = round_.manifests[stage].get("finished")
+    return queries.kept(f"{round_.directory.root} solved {filters.set}", finished, sql, parameters)
 
 
-def _json(files: Sequence[str]) -> str:
+def _known(queries: Queries, run: Run, name: Set) -> str:
+    """A table of the problems of a set, as they are found and listed; no name where the run has none."""
+    file = problem_file(run, name)
+    if file is None:
+        return ""
+    sql = f"SELECT id, question, answer, {DIFFICULTY} AS difficulty FROM {_json(file)} WHERE id IS NOT NULL"
+    return queries.kept(f"{run.root} problems {name}", Path(file).stat().st_mtime_ns, sql)
+
+
+def _json(file: str) -> str:
     """`read_json` of problems. A line that is no Unicode text (a lone surrogate) is left out instead of stopping it."""
-    quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    quoted = file.replace("'", "''")
     settings = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 67108864"
-    return f"read_json([{quoted}], {settings}, columns = {_FIELDS})"
+    return f"read_json(['{quoted}'], {settings}, columns = {_FIELDS})"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,16 +12,17 @@ from typing import Any, Literal
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmst.dashboard.files import fate_files, parts_of, solution_files
+from mmst.dashboard.files import KINDS, Written, parts_of, solution_files
 from mmst.dashboard.run import Round, Run
 
 PAGE = 50
+FILES_AT_ONCE = 32
+"""That a search in texts begins with; it goes on with four times as many, and so on."""
 
-_COLUMNS = (
-    "solution_id, problem_id, round, method, sample, role, turn, origin_id, checkpoint, seed, prompt, text, "
-    "finish_reason, tokens, status, answer, key, kind"
-)
+_FOUND_BY = "solution_id, problem_id, round, method, status"
+_REST = "sample, role, turn, origin_id, checkpoint, seed, prompt, text, finish_reason, tokens, answer, key"
 _FATE = "label, label_source, support, kept, reason"
+_NO_FATE = "NULL AS label, NULL AS label_source, NULL AS support, NULL::BOOLEAN AS kept, NULL AS reason"
 
 
 class Filters(BaseModel):
@@ -28,7 +31,7 @@ class Filters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     round: int | None = Field(default=None, ge=0, le=999)
-    kind: Literal["", "native", "translated", "evaluation"] = ""
+    kind: Literal["", "native", "hinted", "translated", "evaluation"] = ""
     method: str = ""
     status: str = ""
     label: str = ""
@@ -42,21 +45,18 @@ class Filters(BaseModel):
     page: int = Field(default=1, ge=1)
 
     @property
-    def of_fates(self) -> bool:
-        """Whether a fate decides."""
-        return bool(self.label or self.kept or self.reason)
+    def text(self) -> str:
+        """The condition in SQL on a solution's text and answer, with the parameter `q`; empty where there is none."""
+        return "(contains(text, $q) OR contains(coalesce(answer, ''), $q))" if self.q else ""
 
     def where(self) -> tuple[str, dict[str, Any]]:
-        """The condition in SQL, and its parameters."""
+        """The condition in SQL on everything but texts, and its parameters."""
         equal = ("round", "kind", "method", "status")
         conditions = [f"{name} = ${name}" for name in equal if getattr(self, name) not in ("", None)]
         parameters = {name: getattr(self, name) for name in equal if getattr(self, name) not in ("", None)}
         if self.problem:
             conditions.append("problem_id = $problem")
             parameters["problem"] = self.problem
-        if self.q:
-            conditions.append("(contains(text, $q) OR contains(coalesce(answer, ''), $q))")
-            parameters["q"] = self.q
         if self.label:
             unlabelled = self.label == "none"
             conditions.append("label_source IS NULL AND kept IS NOT NULL" if unlabelled else "label_source = $label")
@@ -70,14 +70,37 @@ class Filters(BaseModel):
 
 
 class Queries:
-    """DuckDB in this process. Every thread asks through a cursor of its own; no network, no files but those named."""
+    """DuckDB in this process. Every thread asks through a cursor of its own; no network, no files but those named.
+
+    What pages are found by (ids, methods, verdicts, fates; of 800,000 solutions 12 MB) is kept, compressed, for as long
+    as the files that it comes from stay what they are. Texts stay in the files: those of a page's rows are fetched.
+    """
 
     def __init__(self) -> None:
         threads = min(4, os.cpu_count() or 1)
         settings: dict[str, Any] = {"threads": threads, "memory_limit": "1GB", "autoinstall_known_extensions": False}
+        settings["temp_directory"] = str(Path(tempfile.gettempdir()) / f"mmst-dashboard-{os.getpid()}")
         self._duckdb = duckdb.connect(config={**settings, "autoload_known_extensions": False})
-        self._most_given: dict[tuple[Any, ...], tuple[str, float, float | None] | None] = {}
         self._duckdb.execute("SET parquet_metadata_cache = true; SET enable_progress_bar = false")
+        self._duckdb.execute("ATTACH ':memory:' AS kept (COMPRESS)")
+        self._kept: dict[str, Any] = {}
+        self._keeper = self._duckdb.cursor()
+        self._keeping = threading.Lock()
+        self._most_given: dict[tuple[Any, ...], tuple[str, float, float | None] | None] = {}
+
+    def kept(self, name: str, state: Any, sql: str, parameters: Mapping[str, Any] | None = None) -> str:
+        """The table of that name with a query's result, made anew when the `state` of its sources has changed."""
+        table = 'kept."' + name.replace('"', "") + '"'
+        with self._keeping:
+            if self._kept.get(name) != state:
+                self._keeper.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}", dict(parameters or {}))
+                self._keeper.execute("CHECKPOINT kept")  # this is what compresses
+                self._kept[name] = state
+        return table
+
+    def close(self) -> None:
+        """Break off what is being kept just now, so that nobody waits for it."""
+        self._keeper.interrupt()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """The result as rows by column name."""
@@ -87,64 +110,94 @@ class Queries:
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def solutions(self, run: Run, filters: Filters) -> tuple[list[dict[str, Any]], bool]:
-        """A page of solutions with their fates, and whether there are more.
-
-        First the page is found by its narrow columns, then its rows are fetched: long texts are read of it only.
-        """
-        files = solution_files(run, filters.round, filters.kind)
-        if not any(files.values()):
+        """A page of solutions with their fates, and whether there are more."""
+        written = list(solution_files(run, filters.round, filters.kind))
+        if not written:
             return [], False
-        where, parameters = filters.where()
-        fates = fate_files(run, filters.round)
-        source = _solutions(files)
-        if filters.of_fates:
-            if not fates:
-                return [], False
-            source = f"({source}) JOIN (SELECT solution_id, {_FATE} FROM {read(fates)}) USING (solution_id)"
-        else:
-            source = f"({source})"
         start = (filters.page - 1) * PAGE
-        page = f"SELECT solution_id, filename FROM {source} WHERE {where} LIMIT {PAGE + 1} OFFSET {start}"
-        found = self.rows(page, parameters)
+        if filters.q:
+            found = self._with_text(written, filters, start + PAGE + 1)[start:]
+        else:
+            where, parameters = filters.where()
+            sql = f"SELECT solution_id FROM ({self.source(written)}) WHERE {where} LIMIT {PAGE + 1} OFFSET {start}"
+            found = [row["solution_id"] for row in self.rows(sql, parameters)]
         return self.fetch(run, found[:PAGE]), len(found) > PAGE
 
-    def count(self, run: Run, filters: Filters) -> int:
-        """How many solutions there are."""
-        sql, parameters = selection(run, filters, "count(*) AS n")
-        return int(self.rows(sql, parameters)[0]["n"]) if sql else 0
+    def _with_text(self, written: Sequence[Written], filters: Filters, enough: int) -> list[str]:
+        """Ids of the first solutions that have a text: files are read, more and more at a time, until it is enough."""
+        where, parameters = filters.where()
+        parameters["q"] = filters.q
+        found: list[str] = []
+        for each in written:
+            start, step = 0, FILES_AT_ONCE
+            while start < len(each.files) and len(found) < enough:
+                files = each.files[start : start + step]
+                condition = filters.text
+                if where != "true":
+                    place = f"filename BETWEEN {_quoted(files[0])} AND {_quoted(files[-1])}"
+                    condition += f" AND solution_id IN (SELECT solution_id FROM ({self.source([each])})"
+                    condition += f" WHERE {where} AND {place})"
+                sql = f"SELECT solution_id FROM {read(files)} WHERE {condition} LIMIT {enough - len(found)}"
+                found += [row["solution_id"] for row in self.rows(sql, parameters)]
+                start, step = start + step, 4 * step
+        return found
 
-    def fetch(self, run: Run, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """These solutions (`solution_id` and `filename`) whole and with their fates, in their order."""
-        if not found:
+    def count(self, run: Run, filters: Filters) -> int | None:
+        """How many solutions there are; none for those with a text: every text would have to be read."""
+        written = list(solution_files(run, filters.round, filters.kind))
+        if filters.q or not written:
+            return None if filters.q else 0
+        where, parameters = filters.where()
+        return int(self.rows(f"SELECT count(*) AS n FROM ({self.source(written)}) WHERE {where}", parameters)[0]["n"])
+
+    def fetch(self, run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """These solutions whole and with their fates, in their order; those that no file has are left out."""
+        written = list(solution_files(run))
+        if not written or not ids:
             return []
-        ids = [row["solution_id"] for row in found]
-        wanted = {row["filename"] for row in found}
-        files = {kind: [f for f in paths if f in wanted] for kind, paths in solution_files(run, None, "").items()}
-        sql = f"SELECT {_COLUMNS} FROM ({_solutions(files)}) WHERE solution_id IN (SELECT unnest($ids))"
-        whole = {row["solution_id"]: row for row in self.rows(sql, {"ids": ids})}
-        if fates := fate_files(run, None):
-            sql = f"SELECT solution_id, {_FATE} FROM {read(fates)} WHERE solution_id IN (SELECT unnest($ids))"
-            for fate in self.rows(sql, {"ids": ids}):
-                whole[fate["solution_id"]] |= fate
-        empty = dict.fromkeys(_FATE.split(", "))
-        return [empty | whole[solution_id] for solution_id in ids if solution_id in whole]
-
-    def solution(self, run: Run, solution_id: str) -> dict[str, Any] | None:
-        """One solution; none where no file has it."""
-        files = solution_files(run, None, "")
-        if not any(files.values()):
-            return None
-        sql = f"SELECT solution_id, filename FROM ({_solutions(files)}) WHERE solution_id = $id LIMIT 1"
-        found = self.fetch(run, self.rows(sql, {"id": solution_id}))
-        return found[0] if found else None
+        wanted = "WHERE solution_id IN (SELECT unnest($ids))"
+        rows = self.rows(f"SELECT * FROM ({self.source(written)}) {wanted}", {"ids": ids})
+        found = {row["solution_id"]: row for row in rows}
+        if files := sorted({row.pop("filename") for row in rows}):
+            for row in self.rows(f"SELECT solution_id, {_REST} FROM {read(files)} {wanted}", {"ids": ids}):
+                found[row["solution_id"]] |= row
+        return [found[solution_id] for solution_id in ids if solution_id in found]
 
     def of_problem(self, run: Run, problem_id: str) -> list[dict[str, Any]]:
         """Every solution of one problem, of all rounds."""
-        files = solution_files(run, None, "")
-        if not any(files.values()):
+        written = list(solution_files(run))
+        if not written:
             return []
-        sql = f"SELECT solution_id, filename FROM ({_solutions(files)}) WHERE problem_id = $id LIMIT 2000"
-        return self.fetch(run, self.rows(sql, {"id": problem_id}))
+        sql = f"SELECT solution_id FROM ({self.source(written)}) WHERE problem_id = $id LIMIT 2000"
+        return self.fetch(run, [row["solution_id"] for row in self.rows(sql, {"id": problem_id})])
+
+    def selection(self, run: Run, filters: Filters) -> tuple[str, dict[str, Any]]:
+        """SQL for all solutions that the filters ask for, whole, and its parameters; no SQL without files."""
+        written = list(solution_files(run, filters.round, filters.kind))
+        if not written:
+            return "", {}
+        where, parameters = filters.where()
+        found = f"SELECT * EXCLUDE (filename) FROM ({self.source(written)}) WHERE {where}"
+        sql = f"SELECT * FROM ({found}) JOIN (SELECT solution_id, {_REST} FROM {_texts(written)}) USING (solution_id)"
+        return (f"{sql} WHERE {filters.text}", parameters | {"q": filters.q}) if filters.q else (sql, parameters)
+
+    def source(self, written: Sequence[Written]) -> str:
+        """SQL for what solutions are found by: what is kept of stages that are done, else what their files say."""
+        return " UNION ALL BY NAME ".join(f"SELECT * FROM {self._found_by(each)}" for each in written)
+
+    def _found_by(self, written: Written) -> str:
+        fate, joined = _NO_FATE, ""
+        if written.fates is not None:
+            fates = f"SELECT solution_id, {_FATE} FROM {read([written.fates])}"
+            fate, joined = _FATE, f" LEFT JOIN ({fates}) USING (solution_id)"
+        rows = f"{_FOUND_BY}, '{written.kind}' AS kind, filename, {fate} FROM {read(written.files)}{joined}"
+        if not written.done:
+            return f"(SELECT {rows})"
+        round_ = written.round
+        state = (round_.manifests[KINDS[written.kind]].get("finished"), written.fates)
+        return self.kept(
+            f"{round_.directory.root} {written.kind}", state, f"SELECT {rows} ORDER BY filename, file_row_number"
+        )
 
     def values(self, run: Run, column: Literal["status", "reason"]) -> list[str]:
         """What a filter can be set to, from the figures of the run's manifests."""
@@ -191,30 +244,14 @@ class Queries:
             cursor.execute(f"COPY ({sql}) TO '{quoted}' ({options})", dict(parameters))
 
 
-def selection(run: Run, filters: Filters, columns: str = f"{_COLUMNS}, {_FATE}") -> tuple[str, dict[str, Any]]:
-    """SQL for all solutions that the filters ask for, and its parameters; no SQL where there is no file yet."""
-    files = solution_files(run, filters.round, filters.kind)
-    if not any(files.values()):
-        return "", {}
-    where, parameters = filters.where()
-    source = f"({_solutions(files)})"
-    if filters.of_fates or "reason" in columns:
-        fates = fate_files(run, filters.round)
-        none = "SELECT NULL AS solution_id, NULL AS label, NULL AS label_source, NULL AS support, NULL::BOOLEAN AS kept"
-        table = f"SELECT solution_id, {_FATE} FROM {read(fates)}" if fates else f"{none}, NULL AS reason LIMIT 0"
-        source += f" LEFT JOIN ({table}) USING (solution_id)"
-    return f"SELECT {columns} FROM {source} WHERE {where}", parameters
-
-
 def read(files: Sequence[str]) -> str:
-    """`read_parquet` of files; their names are the run's own, quoted."""
-    return f"read_parquet({_quoted(files)}, filename = true)"
+    """`read_parquet` of files."""
+    return f"read_parquet([{', '.join(map(_quoted, files))}], filename = true, file_row_number = true)"
 
 
-def _quoted(files: Sequence[str]) -> str:
-    return "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
+def _quoted(file: str) -> str:
+    return "'" + file.replace("'", "''") + "'"
 
 
-def _solutions(files: Mapping[str, Sequence[str]]) -> str:
-    parts = [f"SELECT *, '{kind}' AS kind FROM {read(paths)}" for kind, paths in files.items() if paths]
-    return " UNION ALL BY NAME ".join(parts)
+def _texts(written: Sequence[Written]) -> str:
+    return read([file for each in written for file in each.files])

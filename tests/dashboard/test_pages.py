@@ -10,10 +10,12 @@ import pytest
 from made_run import PROBLEMS, SCRIPT, MadeRun
 from starlette.testclient import TestClient
 
+from mmst.dashboard import queries
 from mmst.dashboard.app import application
-from mmst.dashboard.run import find_runs
+from mmst.dashboard.run import find_runs, look
 from mmst.errors import InputError
 from mmst.problems.read import write_problems
+from mmst.runs.directory import RoundDirectory
 from mmst.runs.files import append_line, write_json
 
 PAGES = [
@@ -107,6 +109,39 @@ def test_solutions_are_filtered_by_everything_about_them(client) -> None:
         f"solve-1/train/{i}/{m}/0" for i in range(12) for m in ("cot", "pot")
     }
     assert ids("label=agreement") == set()
+
+
+def test_a_text_is_found_in_every_file_whatever_else_is_asked(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(queries, "FILES_AT_ONCE", 1)
+    monkeypatch.setattr(queries, "PAGE", 6)
+    made = MadeRun(tmp_path / "made")
+    made.finish_round(1)
+    split(made.run.round(1), rows_in_each=4)
+    run = look("made", made.run.root)
+    asked = queries.Queries()
+    for filters in ({"q": "+"}, {"q": "+", "method": "pot"}, {"q": "+", "kept": "no"}, {"q": "1 + 1", "kept": "yes"}):
+        sql, parameters = asked.selection(run, queries.Filters(**filters))
+        wanted = {row["solution_id"] for row in asked.rows(sql, parameters)}
+        found: list[str] = []
+        for number in range(1, 30):
+            rows, more = asked.solutions(run, queries.Filters(**filters, page=number))
+            found += [row["solution_id"] for row in rows]
+            if not more:
+                break
+        assert len(found) == len(set(found))
+        assert set(found) == wanted != set()
+
+
+def split(round_: RoundDirectory, rows_in_each: int) -> None:
+    """Cut the solutions of a round into more files, and its manifest with them."""
+    whole = round_.solutions / "part-00000.parquet"
+    table, parts = pq.read_table(whole), []
+    for number, start in enumerate(range(0, table.num_rows, rows_in_each)):
+        path = round_.solutions / f"part-{number:05d}.parquet"
+        pq.write_table(table.slice(start, rows_in_each), path)
+        parts.append(round_.part(path, rows_in_each))
+    place = round_.root / "stages" / "generate.json"
+    write_json(place, json.loads(place.read_text()) | {"parts": parts})
 
 
 def test_a_filter_cannot_leave_its_place_in_the_query(client) -> None:
