@@ -20,6 +20,7 @@ from mmst.errors import InputError
 from mmst.runs.files import append_line, checksum, write_json
 from mmst.runs.storage import committed
 
+_WAYS_OUT = "restore it, or have the stage done again: remove it and the manifests of all stages after it"
 STAGES = ("generate", "filter", "hint", "translate", "train", "evaluate", "promote")
 
 
@@ -92,13 +93,13 @@ class RoundDirectory:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise InputError(f"{path}: is not a manifest ({error}); remove it to do the stage again") from error
+            raise InputError(f"{path}: is not a manifest ({error}); {_WAYS_OUT}") from error
         if not isinstance(manifest, dict) or manifest.get("stage") != stage or manifest.get("round") != self.number:
             raise InputError(f"{path}: is not the manifest of stage {stage} of round {self.number}")
         if lacking := [name for name in ("seconds", "parts", "figures") if name not in manifest]:
             raise InputError(f"{path}: is half-written or of another version of mmst (it lacks {', '.join(lacking)})")
         if manifest.pop("seal", seal := _seal(manifest)) != seal:
-            raise InputError(f"{path}: is not what was written: damaged or changed; restore it")
+            raise InputError(f"{path}: is not what was written: damaged or changed; {_WAYS_OUT}")
         return manifest
 
     def done(self, stage: str) -> bool:

@@ -48,9 +48,7 @@ class Job:
         inside = self.run.root / held["checkpoint"]
         if held["checkpoint"].startswith("round-") and not inside.is_dir():
             said = self.run.round(number).manifest_path("promote")
-            raise InputError(
-                f"{inside}: is missing, though {said} says that the run goes on with it; restore one of them"
-            )
+            raise InputError(f"{inside}: is missing, though {said} says that the run goes on with it; restore it")
         if inside.parent.name != "checkpoints" or not self.run.round(held["round"]).done("train"):
             return located(held["checkpoint"])
         self.run.round(held["round"]).intact("train")

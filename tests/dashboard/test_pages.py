@@ -15,7 +15,7 @@ from mmst.dashboard.app import application
 from mmst.dashboard.run import find_runs, look
 from mmst.errors import InputError
 from mmst.problems.read import write_problems
-from mmst.runs.directory import RoundDirectory
+from mmst.runs.directory import RoundDirectory, write_manifest
 from mmst.runs.files import append_line, write_json
 
 PAGES = [
@@ -238,10 +238,9 @@ def test_directories_that_are_no_runs_get_a_message_each(tmp_path) -> None:
 def test_a_manifest_of_another_version_is_a_message_and_not_a_crash(tmp_path) -> None:
     made = MadeRun(tmp_path / "odd")
     made.finish_round(0)
-    path = made.round(0).root / "stages" / "evaluate.json"
-    manifest = json.loads(path.read_text())
+    manifest = made.round(0).manifest("evaluate")
     manifest["figures"]["test"] = {"accuracy": 0.5}
-    path.write_text(json.dumps(manifest))
+    write_manifest(made.round(0).manifest_path("evaluate"), manifest)
     client = TestClient(application([made.run.root], ["testserver"]), raise_server_exceptions=False)
     assert "This run cannot be read here" in page(client, "/odd/", 500)
 

@@ -7,7 +7,7 @@ from fake_run import content, fake_config, fake_run
 from test_verifying import flip
 
 from mmst.errors import InputError
-from mmst.runs.directory import file_fault
+from mmst.runs.directory import file_fault, write_manifest
 from mmst.verifying import verify_run
 
 
@@ -69,6 +69,48 @@ def test_a_missing_file_and_a_foreign_manifest_are_named(run, finished) -> None:
         fake_run(finished[0], run.root)
     (run.root / "config.yaml").write_text("a: [")
     with pytest.raises(InputError, match=r"config.yaml: is not valid YAML"):
+        fake_run(finished[0], run.root)
+
+
+@pytest.mark.parametrize(
+    ("lost", "after"),
+    [
+        ("round-000/stages/train.json", "evaluate of round 0"),
+        ("round-001/stages/filter.json", "translate of round 1"),
+        ("round-001/stages/promote.json", "generate of round 2"),
+    ],
+)
+def test_a_manifest_that_was_lost_is_named_and_its_rows_are_not_left_out(run, finished, lost, after) -> None:
+    (run.root / lost).unlink()
+    assert f"{lost}: is missing, though {after} is done" in [str(fault) for fault in verify_run(run.root)[0]]
+    with pytest.raises(InputError, match=f"{lost}: is missing, though {after} is done; restore it, or remove"):
+        fake_run(fake_config(finished[1].parent, "rounds.max=3"), run.root)
+
+
+def test_a_manifest_that_was_changed_is_named(run, finished) -> None:
+    path = run.round(1).manifest_path("filter")
+    path.write_text(path.read_text().replace('"kept": ', '"kept": 1', 1))
+    assert "round-001/stages/filter.json: is not what was written" in str(verify_run(run.root)[0][0])
+    with pytest.raises(InputError, match=r"round-001/stages/filter\.json: is not what was written"):
+        fake_run(fake_config(finished[1].parent, "rounds.max=3"), run.root)
+
+
+def test_a_promotion_of_another_run_is_named(run, finished) -> None:
+    manifest = run.round(2).manifest("promote")
+    figures = manifest["figures"] | {"checkpoint": "round-007/checkpoints/solver", "round": 7}
+    write_manifest(run.round(2).manifest_path("promote"), manifest | {"figures": figures})
+    assert "round-007/checkpoints/solver, which it names, is missing" in str(verify_run(run.root)[0][-1])
+    with pytest.raises(InputError, match=r"round-007/checkpoints/solver: is missing, though .*promote\.json says"):
+        fake_run(fake_config(finished[1].parent, "rounds.max=3"), run.root)
+
+
+def test_problems_or_a_configuration_that_were_lost_are_not_made_anew(run, finished) -> None:
+    aside = (run.problems / "manifest.json").rename(run.root.parent / "manifest.json")
+    with pytest.raises(InputError, match=r"problems/manifest\.json: is missing, though rounds have begun"):
+        fake_run(finished[0], run.root)
+    aside.rename(run.problems / "manifest.json")
+    (run.root / "config.yaml").unlink()
+    with pytest.raises(InputError, match=r"holds rounds, but its config\.yaml is missing; restore it"):
         fake_run(finished[0], run.root)
 
 
