@@ -140,8 +140,7 @@ def split(round_: RoundDirectory, rows_in_each: int) -> None:
         path = round_.solutions / f"part-{number:05d}.parquet"
         pq.write_table(table.slice(start, rows_in_each), path)
         parts.append(round_.part(path, rows_in_each))
-    place = round_.root / "stages" / "generate.json"
-    write_json(place, json.loads(place.read_text()) | {"parts": parts})
+    write_manifest(round_.manifest_path("generate"), round_.manifest("generate") | {"parts": parts})
 
 
 def test_a_filter_cannot_leave_its_place_in_the_query(client) -> None:
