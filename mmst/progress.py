@@ -46,6 +46,15 @@ class Bar:
         return ", ".join(parts)
 
 
+def duration(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
 class Reporter:
     """Lines and bars on one console; `live` also tells who looks at the run from outside.
 

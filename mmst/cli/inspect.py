@@ -185,9 +185,13 @@ def _watch_live(run: RunDirectory, output: Console) -> None:
 
 def _line(found: dict[str, Any]) -> str:
     """A status in one line, for a log: what goes on where something does, else what was last done."""
+    from mmst.progress import duration
+
     head = f"{found['run']}: {found['state']}"
     if now := found["progress"]:
-        return f"{head}, round {now['round']}: {now['stage']}" + (_pace(now) if now.get("total") else "")
+        pace, left = _pace(now) if now.get("total") else "", found.get("seconds_left")
+        whole = "" if left is None else f"; about {duration(left)} left in the run"
+        return f"{head}, round {now['round']}: {now['stage']}{pace}{whole}"
     if not found["rounds"]:
         return f"{head}, no stage is finished yet"
     last = found["rounds"][-1]
@@ -195,11 +199,13 @@ def _line(found: dict[str, Any]) -> str:
 
 
 def _pace(now: dict[str, Any]) -> str:
+    from mmst.progress import duration
+
     text = f", {now['done']:,} of {now['total']:,} {now['unit']}"
     if not now["per_second"]:
         return text
     left = (now["total"] - now["done"]) / now["per_second"]
-    return f"{text}, {now['per_second']:,.1f}/s, {left:.0f} s left"
+    return f"{text}, {now['per_second']:,.1f}/s, {duration(left)} left in this stage"
 
 
 def _verdict(row: dict[str, Any]) -> str:

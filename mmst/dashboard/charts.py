@@ -79,7 +79,7 @@ class Chart:
             },
             "yaxis": axis
             | {"title": {"text": self.y_label, "font": size}}
-            | ({"tickformat": ".0%"} if self.share else {}),
+            | ({"tickformat": ".0%"} if self.share else {"separatethousands": True}),
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
             "showlegend": True,
         }

@@ -9,6 +9,7 @@ from typing import Any
 from mmst.dashboard.charts import Chart, Series
 from mmst.dashboard.rounds import training_tokens_per_second
 from mmst.dashboard.run import STALE, Run, age_of
+from mmst.progress import duration
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Now:
     total: int | None
     rates: list[str]
     left: str
+    left_in_run: str
     resources: list[tuple[str, str]]
 
 
@@ -35,7 +37,8 @@ def now_of(run: Run) -> Now | None:
     done, total = int(state.get("done") or 0), state.get("total") or None
     speed = state.get("per_second")
     left = duration((total - done) / speed) if total and speed and done < total else ""
-    return Now(stage, done, total, _rates(run, state), left, _resources(run, state))
+    whole = "" if run.seconds_left is None else duration(run.seconds_left)
+    return Now(stage, done, total, _rates(run, state), left, whole, _resources(run, state))
 
 
 def _rates(run: Run, state: Mapping[str, Any]) -> list[str]:
@@ -86,12 +89,3 @@ def comparison(runs: list[Run]) -> Chart:
     note = "The methods' vote; bars are 95 % intervals (Wilson)."
     title = "Accuracy of the vote on test problems"
     return Chart("comparison", title, "lines", "round", "solved", list(range(last + 1)), series, True, note)
-
-
-def duration(seconds: float) -> str:
-    """A time in words."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -12,10 +12,11 @@ from markupsafe import Markup
 
 from mmst.dashboard import rounds
 from mmst.dashboard.charts import Chart
-from mmst.dashboard.overview import duration, held, now_of
+from mmst.dashboard.overview import held, now_of
 from mmst.dashboard.run import Round, Run
 from mmst.dashboard.svg import draw
 from mmst.dashboard.text import clean, shown
+from mmst.progress import duration
 
 
 def environment(*, interactive: bool = True) -> jinja2.Environment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,9 @@ def _run_charts(run: Run) -> Iterator[Chart]:
     labels = {r.number: _labels(r) for r in run.rounds if "filter" in r.manifests}
     yield stacked("labels", "Where labels come from", "round", "share of problems", labels, share=True)
     yield agreement_chart(run)
-    fates = {r.number: dict(r.figures("filter").get("reasons", {})) for r in run.rounds if "filter" in r.manifests}
+    fates = {
+        r.number: kept_first(r.figures("filter").get("reasons", {})) for r in run.rounds if "filter" in r.manifests
+    }
     yield stacked("fates", "Kept, and why the rest was dropped", "round", "share of solutions", fates, share=True)
 
 
@@ -180,6 +181,11 @@ def accuracy_table(round_: Round) -> Table:
     return Table(columns, rows)
 
 
+def kept_first(reasons: Mapping[str, float]) -> dict[str, float]:
+    """Fates in an order of their own: what was kept, then reasons by name."""
+    return dict(sorted(reasons.items(), key=lambda item: (item[0] != "kept", item[0])))
+
+
 def percent(value: float | None, interval: tuple[float, float] | None = None) -> str:
     """A share in per cent, with its interval."""
     if value is None:
@@ -202,7 +208,9 @@ def _rows_by_task(round_: Round) -> dict[str, dict[str, float]]:
 
 def _kept_by(round_: Round) -> dict[str, int]:
     kept = {f"{m} native": n for m, n in (round_.figures("filter").get("kept_by_method") or {}).items()}
-    return kept | {f"{m} translated": n for m, n in (round_.figures("translate").get("kept_by_method") or {}).items()}
+    for stage, origin in (("hint", "hinted"), ("translate", "translated")):
+        kept |= {f"{m} {origin}": n for m, n in (round_.figures(stage).get("kept_by_method") or {}).items()}
+    return dict(sorted(kept.items()))  # as in the pool: what is the same has the same colour
 
 
 def _labels(round_: Round) -> dict[str, int]:
@@ -218,7 +226,7 @@ def _agreement_precision(round_: Round) -> float | None:
 
 def _reasons(round_: Round) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for stage in ("filter", "translate"):
+    for stage in ("filter", "hint", "translate"):
         if reasons := round_.figures(stage).get("reasons"):
-            found[stage] = dict(Counter(reasons))
+            found[stage] = kept_first(reasons)
     return found

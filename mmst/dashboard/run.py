@@ -12,7 +12,7 @@ from typing import Any
 
 from mmst.errors import InputError
 from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
-from mmst.runs.live import PROGRESS, read_progress
+from mmst.runs.live import PROGRESS
 from mmst.runs.lock import holder_of
 from mmst.runs.status import config_of, runs_under, status_of
 
@@ -58,6 +58,8 @@ class Run:
     """`run.json`."""
     rounds: list[Round] = field(default_factory=list)
     progress: Mapping[str, Any] | None = None
+    seconds_left: float | None = None
+    """Until the last round ends, about; none where that isn't known."""
     trouble: str | None = None
 
     @property
@@ -117,8 +119,7 @@ def look(name: str, root: Path) -> Run:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"{root} cannot be read as a run of this version of mmst: {type(error).__name__}: {error}"
         return Run(name, root, "broken", trouble=why)
-    progress = read_progress(root) if status["state"] == "running" else None
-    return Run(name, root, status["state"], config, made, rounds, progress)
+    return Run(name, root, status["state"], config, made, rounds, status["progress"], status["seconds_left"])
 
 
 def token_of(root: Path) -> str:

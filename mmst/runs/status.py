@@ -15,6 +15,7 @@ from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
 from mmst.runs.files import write_text
 from mmst.runs.live import read_progress
 from mmst.runs.lock import holder_of
+from mmst.runs.remaining import seconds_left
 
 
 def run_at(path: Path) -> RunDirectory:
@@ -55,7 +56,8 @@ def config_of(run: RunDirectory) -> dict[str, Any]:
 
 
 def status_of(run: RunDirectory) -> dict[str, Any]:
-    """What `mmst status --json` prints; `progress` is that of the stage that is going on (see `mmst.runs.live`).
+    """What `mmst status --json` prints; `progress` is that of the stage that is going on (see `mmst.runs.live`),
+    `seconds_left` those until the last round ends (see `mmst.runs.remaining`).
 
     Raises InputError for manifests of another version.
     """
@@ -66,7 +68,9 @@ def status_of(run: RunDirectory) -> dict[str, Any]:
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{run.root}: its manifests are of another version of mmst ({error!r})") from error
     progress = read_progress(run.root) if state == "running" else None
-    return {"run": config["name"], "path": str(run.root), "state": state, "rounds": rounds, "progress": progress}
+    left = seconds_left(rounds, config["rounds"]["max"], progress)
+    where = {"run": config["name"], "path": str(run.root), "state": state}
+    return {**where, "rounds": rounds, "progress": progress, "seconds_left": left}
 
 
 def round_status(round_: RoundDirectory) -> dict[str, Any]:

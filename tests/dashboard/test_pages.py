@@ -140,7 +140,9 @@ def split(round_: RoundDirectory, rows_in_each: int) -> None:
         path = round_.solutions / f"part-{number:05d}.parquet"
         pq.write_table(table.slice(start, rows_in_each), path)
         parts.append(round_.part(path, rows_in_each))
-    write_manifest(round_.manifest_path("generate"), round_.manifest("generate") | {"parts": parts})
+    manifest = round_.manifest("generate")
+    assert manifest is not None
+    write_manifest(round_.manifest_path("generate"), manifest | {"parts": parts})
 
 
 def test_a_filter_cannot_leave_its_place_in_the_query(client) -> None:
@@ -238,10 +240,21 @@ def test_a_manifest_of_another_version_is_a_message_and_not_a_crash(tmp_path) ->
     made = MadeRun(tmp_path / "odd")
     made.finish_round(0)
     manifest = made.round(0).manifest("evaluate")
+    assert manifest is not None
     manifest["figures"]["test"] = {"accuracy": 0.5}
     write_manifest(made.round(0).manifest_path("evaluate"), manifest)
     client = TestClient(application([made.run.root], ["testserver"]), raise_server_exceptions=False)
     assert "This run cannot be read here" in page(client, "/odd/", 500)
+
+
+def test_a_manifest_that_was_changed_is_named(tmp_path) -> None:
+    made = MadeRun(tmp_path / "changed")
+    made.finish_round(0)
+    path = made.round(0).manifest_path("evaluate")
+    path.write_text(path.read_text().replace("0.5", "0.9"))
+    client = TestClient(application([made.run.root], ["testserver"]))
+    assert f"{path}: is not what was written" in page(client, "/changed/")
+    assert f"{path}: is not what was written" in page(client, "/")
 
 
 def test_a_run_that_has_only_begun_is_shown(tmp_path) -> None:
