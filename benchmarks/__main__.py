@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("answers", "sandbox", "equations", "memory", "engine", "training", "dashboard", "loop")
+NAMES = ("answers", "sandbox", "equations", "memory", "engine", "training", "dashboard", "watched", "loop")
 
 
 def main(wanted: list[str]) -> int:

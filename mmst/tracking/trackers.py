@@ -50,7 +50,10 @@ class WeightsAndBiases:
         self._run.log({**values, axis: step})
 
     def close(self) -> None:
+        import wandb
+
         self._run.finish()
+        wandb.teardown()  # offline, finish (0.31) returns before its service has written everything
 
 
 class MLflow:

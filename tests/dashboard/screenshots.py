@@ -9,7 +9,8 @@ from browser import CHROMIUM, WIDTHS, browser, dashboard
 
 
 def main(run: Path, out: Path) -> None:
-    """Write a PNG of overview, rounds, a round, matrix, browsing and a problem at each width into `out`."""
+    """Write a PNG of overview, rounds, a round, matrix, browsing and a problem at each width into `out`, and `run.png`,
+    the picture of the README (docs/run.png): the top of the rounds' page."""
     if CHROMIUM is None:
         sys.exit("screenshots need chromium: apt-get install chromium")
     out.mkdir(parents=True, exist_ok=True)
@@ -31,6 +32,12 @@ def main(run: Path, out: Path) -> None:
                 if plots := page.locator(".canvas").count():
                     page.locator(".js-plotly-plot").nth(plots - 1).wait_for()
                 page.screenshot(path=out / f"{title}-{width}.png", full_page=title not in ("solutions", "problems"))
+            if width == max(WIDTHS):
+                page.goto(f"{address}{name}/")
+                page.locator(".js-plotly-plot").nth(page.locator(".canvas").count() - 1).wait_for()
+                page.screenshot(
+                    path=out / "run.png", full_page=True, clip={"x": 0, "y": 48, "width": width, "height": 944}
+                )
             page.goto(f"{address}{name}/solutions?kind=native")
             page.locator("article a", has_text="problem").first.click()
             page.screenshot(path=out / f"problem-{width}.png", full_page=True)
