@@ -24,7 +24,7 @@ _PIPE_WIDTH = 200
 
 
 def status(
-    run_dir: Annotated[Path, typer.Argument(help="A run directory, such as runs/tiny.")],
+    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
     json_: Json = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on showing it until the run ends.")] = False,
 ) -> None:
@@ -33,15 +33,21 @@ def status(
     Example: mmst status runs/tiny --watch
     """
     from mmst.runs.status import run_at, status_of
+    from mmst.runs.storage import is_url, run_to_read
 
-    run = run_at(run_dir)
     output = console()
+    if watch and is_url(run_dir):
+        raise InputError(
+            f"{run_dir}: --watch needs a directory of this machine; leave it away to see how it stands now"
+        )
+    with run_to_read(run_dir, checkpoints=False) as root:
+        run = run_at(root)
     if watch and output.is_terminal and not json_:
         _watch_live(run, output)
     elif watch:
         for found in _looks(run, _SAY_EVERY):
             typer.echo(json.dumps(found) if json_ else _line(found))
-    found = status_of(run)
+    found = status_of(run, run_dir)
     if json_ and not watch:
         typer.echo(json.dumps(found))
     elif not json_:
@@ -49,7 +55,7 @@ def status(
 
 
 def list_(
-    directory: Annotated[Path, typer.Argument(help="Where runs are.")] = Path("runs"),
+    directory: Annotated[str, typer.Argument(help="Where runs are, on this machine.")] = "runs",
     json_: Json = False,
 ) -> None:
     """The runs in a directory, those of experiments included.
@@ -61,11 +67,14 @@ def list_(
 
     from mmst.runs.directory import RunDirectory
     from mmst.runs.status import runs_under, status_of
+    from mmst.runs.storage import is_url
 
-    if not directory.is_dir():
+    if is_url(directory):
+        raise InputError(f"{directory}: `mmst list` looks at directories; `mmst status {directory}/NAME` shows one run")
+    if not Path(directory).is_dir():
         raise InputError(f"{directory}: there is no such directory; runs are in `runs` unless --run-dir says otherwise")
     rows = []
-    for root in runs_under(directory):
+    for root in runs_under(Path(directory)):
         try:
             rows.append(status_of(RunDirectory(root)))
         except InputError as error:
@@ -89,7 +98,7 @@ def list_(
 
 
 def show(
-    run_dir: Annotated[Path, typer.Argument(help="A run directory, such as runs/tiny.")],
+    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
     problem_id: Annotated[str, typer.Argument(help="The `id` of a problem; those in runs/tiny/problems/.")],
     full: Annotated[bool, typer.Option("--full", help="Cut nothing, however long it is.")] = False,
     json_: Json = False,
@@ -103,8 +112,10 @@ def show(
     from mmst.cli.printable import printable
     from mmst.runs.solutions import problem_in, solutions_of
     from mmst.runs.status import run_at
+    from mmst.runs.storage import run_to_read
 
-    run = run_at(run_dir)
+    with run_to_read(run_dir, checkpoints=False) as root:
+        run = run_at(root)
     problem = problem_in(run, problem_id)
     rows = solutions_of(run, problem_id)
     if json_:

@@ -25,13 +25,17 @@ def dashboard(
 
 
 def report(
-    run_dir: Annotated[Path, typer.Argument(help="A run directory, such as runs/tiny.")],
-    out: Annotated[Path | None, typer.Option(help="Where it goes; default report.html in the run.")] = None,
+    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where it goes; default report.html in the run, or here for one in a store.")
+    ] = None,
 ) -> None:
     """A whole run as one HTML file that needs nothing else; each round has one of its own in its directory.
 
     Example: mmst report runs/tiny --out tiny.html
     """
     from mmst.dashboard.report import run_report
+    from mmst.runs.storage import is_url, run_to_read
 
-    typer.echo(run_report(run_dir, out))
+    with run_to_read(run_dir, checkpoints=False) as root:
+        typer.echo(run_report(root, out or (Path("report.html") if is_url(run_dir) else None)))

@@ -14,8 +14,8 @@ from mmst.errors import InputError
 from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
 from mmst.runs.files import write_text
 from mmst.runs.live import read_progress
-from mmst.runs.lock import holder_of
 from mmst.runs.remaining import seconds_left
+from mmst.runs.storage import holder_in
 
 
 def run_at(path: Path) -> RunDirectory:
@@ -55,21 +55,22 @@ def config_of(run: RunDirectory) -> dict[str, Any]:
     return dict(tree)
 
 
-def status_of(run: RunDirectory) -> dict[str, Any]:
+def status_of(run: RunDirectory, place: str | Path | None = None) -> dict[str, Any]:
     """What `mmst status --json` prints; `progress` is that of the stage that is going on (see `mmst.runs.live`),
-    `seconds_left` those until the last round ends (see `mmst.runs.remaining`).
+    `seconds_left` those until the last round ends (see `mmst.runs.remaining`). `place` is where the run is, if `run` is
+    what was fetched of one in an object store.
 
     Raises InputError for manifests of another version.
     """
     config = config_of(run)
     try:
         rounds = [round_status(round_) for round_ in run.rounds() if any(round_.done(stage) for stage in STAGES)]
-        state = _state(run, rounds, config)
+        state = _state(run, rounds, config, place or run.root)
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{run.root}: its manifests are of another version of mmst ({error!r})") from error
     progress = read_progress(run.root) if state == "running" else None
     left = seconds_left(rounds, config["rounds"]["max"], progress)
-    where = {"run": config["name"], "path": str(run.root), "state": state}
+    where = {"run": config["name"], "path": str(place or run.root), "state": state}
     return {**where, "rounds": rounds, "progress": progress, "seconds_left": left}
 
 
@@ -150,13 +151,13 @@ def _cell(row: dict[str, Any], name: str) -> str:
     return f"{100 * value:.1f}" + (f" {100 * interval[0]:.0f}-{100 * interval[1]:.0f}" if interval else "")
 
 
-def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, Any]) -> str:
+def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, Any], place: str | Path) -> str:
     """finished, running (somebody holds the lock), stopped (a filter kept nothing), or interrupted."""
     from mmst.runs.ending import stop_reason
 
     if stop_reason(run, config["rounds"]["max"], config["rounds"]["patience"]):
         return "finished"
-    if holder_of(run.root):
+    if holder_in(place):
         return "running"
     last = run.round(rounds[-1]["round"]).figures("filter") if rounds else {}
     return "stopped" if last.get("kept") == 0 else "interrupted"

@@ -23,7 +23,7 @@ from typing import Any
 from mmst.errors import InputError
 from mmst.runs.files import PARTIAL, replace_text
 from mmst.runs.live import PROGRESS
-from mmst.runs.lock import LOCKS, Say, held
+from mmst.runs.lock import LOCKS, Holder, Say, held, holder_of
 
 STATE = ".mirror.json"
 _MANIFESTS = ("stages", "solutions", "hints", "translations", "problems")
@@ -46,6 +46,7 @@ def run_directory(place: str, say: Say = lambda line: None) -> Iterator[Path]:
         yield Path(place).absolute()
         return
     mirror = Mirror(place)
+    mirror.reach()
     with held(mirror.root, say):
         mirror.begin()
         _mirrors[mirror.local] = mirror
@@ -57,14 +58,23 @@ def run_directory(place: str, say: Say = lambda line: None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def run_to_read(place: str | Path) -> Iterator[Path]:
-    """A run directory to look at: itself, or for a URL what the store has now."""
+def run_to_read(place: str | Path, *, checkpoints: bool = True) -> Iterator[Path]:
+    """A run directory to look at: itself, or for a URL what the store has now, without `checkpoints` where nobody
+    looks at them."""
     if not is_url(place):
         yield Path(place)
         return
     mirror = Mirror(str(place), "read")
-    mirror.pull()
-    yield mirror.local
+    mirror.pull(checkpoints)
+    try:
+        yield mirror.local
+    except InputError as error:
+        raise InputError(str(error).replace(str(mirror.local), str(place))) from error
+
+
+def holder_in(place: str | Path) -> Holder | None:
+    """Who works on a run, as far as is known from here; none where nobody does."""
+    return holder_of(Mirror(str(place), "read").root if is_url(place) else Path(place))
 
 
 def committed(path: Path) -> None:
@@ -96,6 +106,22 @@ class Mirror:
         except (OSError, ValueError):
             self._state = {}
 
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors of a store, each of which has its own, as one that names it."""
+        try:
+            yield
+        except Exception as error:
+            raise InputError(
+                f"{self.root}: cannot be used ({type(error).__name__}: {error}); look at the name of the bucket, the "
+                "credentials in the environment and the network. Nothing is lost: the same line goes on"
+            ) from error
+
+    def reach(self) -> None:
+        """Raises InputError for a store that cannot be reached."""
+        with self._named():
+            self._remote()
+
     def begin(self) -> None:
         """Go on with a run: where the store is as we left it, it gets what we had no time to upload; where somebody
         else has worked on the run since, their state is the run."""
@@ -104,35 +130,39 @@ class Mirror:
         else:
             self.pull()
 
-    def pull(self) -> None:
-        """Make the local directory what the store says."""
-        remote, here = self._remote(), self._here()
-        for name in here.keys() - remote.keys():
-            (self.local / name).unlink()
-            self._state.pop(name, None)
-        for name, version in remote.items():
-            if self._state.get(name) != [version, here.get(name)]:
-                target = self.local / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                partial = target.with_name(f".{target.name}{PARTIAL}")
-                self._fs.get_file(f"{self._base}/{name}", str(partial))
-                partial.replace(target)
-                self._remember(name, version)
-        for round_ in self.local.glob("round-*"):
-            if not any(name.startswith(f"{round_.name}/") for name in remote):
-                shutil.rmtree(round_)
+    def pull(self, checkpoints: bool = True) -> None:
+        """Make the local directory what the store says, without `checkpoints` those aside."""
+        with self._named():
+            remote, here = self._remote(), self._here()
+            if not checkpoints:
+                remote = {name: version for name, version in remote.items() if "/checkpoints/" not in name}
+            for name in here.keys() - remote.keys():
+                (self.local / name).unlink()
+                self._state.pop(name, None)
+            for name, version in remote.items():
+                if self._state.get(name) != [version, here.get(name)]:
+                    target = self.local / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    partial = target.with_name(f".{target.name}{PARTIAL}")
+                    self._fs.get_file(f"{self._base}/{name}", str(partial))
+                    partial.replace(target)
+                    self._remember(name, version)
+            for round_ in self.local.glob("round-*"):
+                if not any(name.startswith(f"{round_.name}/") for name in remote):
+                    shutil.rmtree(round_)
 
     def push(self) -> None:
         """Upload what is new, manifests last, and remove from the store what is gone here."""
-        here = self._here()
-        for name in sorted(here, key=lambda name: (_is_manifest(name), name)):
-            if self._state.get(name, [None, None])[1] != here[name]:
-                self._fs.put_file(str(self.local / name), f"{self._base}/{name}")
-                self._remember(name, _version(self._fs.info(f"{self._base}/{name}")), here[name])
-        for name in self._state.keys() - here.keys():
-            self._fs.rm_file(f"{self._base}/{name}")
-            del self._state[name]
-            self._save()
+        with self._named():
+            here = self._here()
+            for name in sorted(here, key=lambda name: (_is_manifest(name), name)):
+                if self._state.get(name, [None, None])[1] != here[name]:
+                    self._fs.put_file(str(self.local / name), f"{self._base}/{name}")
+                    self._remember(name, _version(self._fs.info(f"{self._base}/{name}")), here[name])
+            for name in self._state.keys() - here.keys():
+                self._fs.rm_file(f"{self._base}/{name}")
+                del self._state[name]
+                self._save()
 
     def _remember(self, name: str, version: str, stamp: str | None = None) -> None:
         self._state[name] = [version, stamp or _stamp(self.local / name)]

@@ -1,16 +1,22 @@
 """A run in an object store ends like a local one, on whichever machine it is gone on with. The store is a real S3
 server on loopback."""
 
+import contextlib
+import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 from fake_run import content, fake_run
 
+from mmst.cli import app
 from mmst.errors import InputError
+from mmst.runs.status import run_at, status_of
 from mmst.runs.storage import Mirror, run_directory, run_to_read
 from mmst.verifying import verify_run
 
@@ -127,10 +133,52 @@ def test_a_store_grants_a_run_to_one_writer(url) -> None:
     assert sum("in use by process" in error for error in errors) == 2
 
 
+def test_a_bucket_that_is_not_there_and_a_run_that_is_not_are_named_by_every_command(url) -> None:
+    for words in (["status"], ["show", "x"], ["report"], ["verify-run"], ["clean", "--keep", "1"]):
+        with pytest.raises(InputError, match=r"s3://none-such/run: cannot be used \(FileNotFoundError: .*bucket"):
+            app([words[0], "s3://none-such/run", *words[1:]], standalone_mode=False)
+    for words in (["status"], ["show", "x"], ["report"], ["verify-run"], ["clean", "--keep", "1", "--dry-run"]):
+        with pytest.raises(InputError, match=f"{url}: is no run directory|{url}: holds no run|It is empty"):
+            app([words[0], url, *words[1:]], standalone_mode=False)
+
+
 def test_a_store_that_cannot_be_used_is_named(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MMST_CACHE", str(tmp_path))
     with pytest.raises(InputError, match=r"nosuch://bucket/run: cannot be used"), run_directory("nosuch://bucket/run"):
         pass
+
+
+def test_runs_in_a_store_are_looked_at_without_their_checkpoints(url, finished, tmp_path, monkeypatch, capsys) -> None:
+    config, _ = finished
+    with run_directory(url) as root:
+        fake_run(config, root)
+    another_machine(monkeypatch, tmp_path)
+
+    def mmst(*words: str) -> str:
+        app([*words], standalone_mode=False)
+        return capsys.readouterr().out
+
+    status = json.loads(mmst("status", url, "--json"))
+    assert (status["path"], status["state"], len(status["rounds"])) == (url, "finished", 3)
+    assert "solve-2/train-3/pot/1" in mmst("show", url, "train-3")
+    mmst("report", url, "--out", str(tmp_path / "report.html"))
+    assert "Accuracy on test problems" in (tmp_path / "report.html").read_text()
+    assert not list(Path(os.environ["MMST_CACHE"]).rglob("*.safetensors"))
+    assert "no faults" in mmst("verify-run", url)
+    assert "round-000/checkpoints/solver" not in mmst("clean", url, "--keep", "1", "--dry-run")
+    for words in (["list", url], ["status", url, "--watch"]):
+        with pytest.raises(InputError, match=r"this machine|looks at directories"):
+            mmst(*words)
+
+
+def test_a_run_in_a_store_that_goes_on_is_shown_as_running(url, finished, tmp_path, monkeypatch) -> None:
+    config, _ = finished
+    with run_directory(url) as root, monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr("mmst.stages.translate.fates_by_labels", lambda *_: 1 / 0)
+        fake_run(config, root)
+    for state in ("interrupted", "running"):
+        with run_directory(url) if state == "running" else contextlib.nullcontext(), run_to_read(url) as root:
+            assert status_of(run_at(root), url)["state"] == state
 
 
 def test_what_was_removed_here_is_removed_in_the_store(url) -> None:
