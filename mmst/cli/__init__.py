@@ -16,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
 )
 for command in (
     *(configuration.init, runs.run, inspect.status, inspect.list_, inspect.show, runs.experiment),

@@ -13,6 +13,7 @@ from mmst.dashboard.warnings import warnings_of
 from mmst.errors import InputError
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.files import write_text
+from mmst.runs.status import run_at
 
 REPORT = "report.html"
 _STYLE = Path(__file__).parent / "static" / "dashboard.css"
@@ -42,6 +43,7 @@ def run_report(root: Path, target: Path | None = None) -> Path:
 
 
 def _readable(root: Path) -> Run:
+    run_at(root)  # says what is wrong with a directory in fewer words than a page does
     run = look(root.resolve().name, root)
     if run.trouble:
         raise InputError(run.trouble)

@@ -31,27 +31,21 @@ def problem_in(run: RunDirectory, problem_id: str) -> dict[str, Any]:
 
 def solutions_of(run: RunDirectory, problem_id: str) -> list[dict[str, Any]]:
     """Every solution of a problem, by round, method and sample: the columns of `mmst.methods.base.Solution`, and
-    `written` (`native`, `translated`, `evaluated`); once the filter has decided also `label`, `label_source`, `kept`
-    and `reason`. Raises InputError for a table that cannot be read.
+    `written` (`native`, `hinted`, `translated`, `evaluated`); once the filter has decided also `label`, `label_source`,
+    `kept` and `reason`. Raises InputError for a table that cannot be read.
     """
     rows = [row for round_ in run.rounds() for row in _in_round(round_, problem_id)]
-    order = {"native": 0, "translated": 1, "evaluated": 2}
-    return sorted(rows, key=lambda r: (r["round"], order[r["written"]], r["method"], r["sample"], r["turn"]))
+    order = ("native", "hinted", "translated", "evaluated")
+    return sorted(rows, key=lambda r: (r["round"], order.index(r["written"]), r["method"], r["sample"], r["turn"]))
 
 
 def _in_round(round_: RoundDirectory, problem_id: str) -> Iterator[dict[str, Any]]:
-    native, translated = (
-        sorted(round_.solutions.glob("part-*.parquet")),
-        sorted(round_.translations.glob("part-*.parquet")),
-    )
-    evaluated = [path for path in (round_.evaluation / "solutions.parquet",) if path.exists()]
-    fates = {
-        fate.pop("solution_id"): fate
-        for path in (round_.fates, round_.translations / round_.fates.name)
-        if path.exists()
-        for fate in _rows(path, problem_id)
-    }
-    for written, paths in (("native", native), ("translated", translated), ("evaluated", evaluated)):
+    made = {"native": round_.solutions, "hinted": round_.hints, "translated": round_.translations}
+    tables = {written: sorted(folder.glob("part-*.parquet")) for written, folder in made.items()}
+    tables["evaluated"] = [path for path in (round_.evaluation / "solutions.parquet",) if path.exists()]
+    decided = (round_.fates, *(folder / round_.fates.name for folder in (round_.hints, round_.translations)))
+    fates = {fate.pop("solution_id"): fate for path in decided if path.exists() for fate in _rows(path, problem_id)}
+    for written, paths in tables.items():
         for path in paths:
             for row in _rows(path, problem_id):
                 fate = fates.get(row["solution_id"], {})

@@ -140,6 +140,18 @@ class MadeRun:
         reason = f"not_ok:{row.status}" if row.status != "ok" else "kept" if row.key == label else "wrong"
         return FateRow(row.solution_id, row.problem_id, row.method, label, label, "gold", 0.5, reason == "kept", reason)
 
+    def hint(self, number: int) -> None:
+        """What a problem's answer led to: one solution, which is kept. Not part of every round."""
+        round_, problem = self.round(number), self.problems["train"][1]
+        values = {name: getattr(self._solution(2, problem, "cot"), name) for name in Solution.__dataclass_fields__}
+        row = Solution(**(values | {"solution_id": f"hint-{number}/{problem.id}/cot/0", "round": number}))
+        with round_.stage("hint") as commit:
+            path, fates = round_.hints / "part-00000.parquet", round_.hints / "fates.parquet"
+            write_table(path, Solution, [row])
+            write_table(fates, FateRow, [self._fate(row)])
+            commit.parts = [round_.part(path, 1), round_.part(fates, 1)]
+            commit.figures = {"solutions": 1, "kept": 1, "kept_by_method": {"cot": 1, "pot": 0}, "reasons": {"kept": 1}}
+
     def translate(self, number: int) -> None:
         round_ = self.round(number)
         origin = next(row for row in self.native if row.method == "pot" and row.status == "ok")

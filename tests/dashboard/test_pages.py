@@ -17,6 +17,7 @@ from mmst.errors import InputError
 from mmst.problems.read import write_problems
 from mmst.runs.directory import RoundDirectory, write_manifest
 from mmst.runs.files import append_line, write_json
+from mmst.runs.solutions import solutions_of
 
 PAGES = [
     "/",
@@ -209,6 +210,20 @@ def test_only_what_a_manifest_names_counts(tmp_path) -> None:
     assert "No solution is like that" in page(client, shown), "a part whose bytes are not what its manifest says"
     part.with_suffix(".json").unlink()
     assert "No solution is like that" in page(client, shown), "a part that is still being written"
+
+
+def test_what_a_hint_led_to_is_among_the_solutions(tmp_path) -> None:
+    made = MadeRun(tmp_path / "hinted")
+    made.generate(1)
+    made.filter(1)
+    client = TestClient(application([made.run.root], ["testserver"]))
+    assert "1 to 1 of 1" not in page(client, "/hinted/solutions?problem=train/1&method=cot&kept=yes")
+    made.hint(1)
+    shown = page(client, "/hinted/solutions?problem=train/1&method=cot&kept=yes")
+    assert "1 to 1 of 1" in shown
+    assert "hint-1/train/1/cot/0" in shown
+    assert "cot hinted" in page(client, "/hinted/export/kept.csv")
+    assert [row["written"] for row in solutions_of(made.run, "train/1")] == ["native", "native", "hinted"]
 
 
 def test_directories_that_are_no_runs_get_a_message_each(tmp_path) -> None:
