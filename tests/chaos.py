@@ -214,8 +214,8 @@ def verified(root: Path) -> bool:
 class Tally:
     """What the kills did."""
 
-    def __init__(self, expected: collections.Counter) -> None:
-        self.expected = expected
+    def __init__(self) -> None:
+        self.expected: collections.Counter = collections.Counter()
         self.kills = self.lost = self.doubled = self.stuck = self.faulty = 0
 
     def compare(self, root: Path) -> None:
@@ -312,7 +312,7 @@ def main() -> int:
     config = directory / "chaos.yaml"
     config.write_text(yaml.safe_dump(CONFIG))
     undisturbed = Run(directory / "undisturbed", config)
-    tally = Tally(collections.Counter())
+    tally = Tally()
     undisturbed.start()
     if not finish(undisturbed, tally, starts=1) or not verified(undisturbed.root):
         return 1

@@ -35,7 +35,9 @@ def report(
     Example: mmst report runs/tiny --out tiny.html
     """
     from mmst.dashboard.report import run_report
+    from mmst.runs.directory import RunDirectory
+    from mmst.runs.space import clear_disk_errors
     from mmst.runs.storage import is_url, run_to_read
 
-    with run_to_read(run_dir, checkpoints=False) as root:
+    with run_to_read(run_dir, checkpoints=False) as root, clear_disk_errors(RunDirectory(root)):
         typer.echo(run_report(root, out or (Path("report.html") if is_url(run_dir) else None)))

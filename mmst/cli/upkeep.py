@@ -42,9 +42,10 @@ def clean(
 
     Example: mmst clean runs/tiny --keep 1 --dry-run
     """
+    from mmst.runs.directory import RunDirectory
     from mmst.runs.lock import held
     from mmst.runs.retention import remove_checkpoints, superfluous
-    from mmst.runs.space import bytes_under, size
+    from mmst.runs.space import bytes_under, clear_disk_errors, size
     from mmst.runs.status import run_at
     from mmst.runs.storage import run_directory, run_to_read
 
@@ -54,7 +55,7 @@ def clean(
                 typer.echo(f"{directory}: {size(bytes_under(directory))}")
             typer.echo(f"{run_dir}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed")
         return
-    with run_directory(run_dir, typer.echo) as root, held(root, typer.echo):
+    with run_directory(run_dir, typer.echo) as root, clear_disk_errors(RunDirectory(root)), held(root, typer.echo):
         run = run_at(root)
         found = superfluous(run, keep)
         freed = remove_checkpoints(run, found)

@@ -60,6 +60,19 @@ def test_the_need_of_a_round_is_measured_on_the_one_before_and_shrinks_as_it_goe
     assert space.round_bytes(run, config, 12, 3) == need - space.bytes_under(last.solutions)
 
 
+def test_a_run_that_can_only_be_read_is_looked_at_and_what_would_change_it_says_so(small_disk, finished) -> None:
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    root = str(shutil.copytree(finished[1], small_disk / "run"))
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for words in (["status"], ["show", "train-3"], ["verify-run"], ["clean", "--keep", "1", "--dry-run"]):
+        app([words[0], root, *words[1:]], standalone_mode=False)
+    for words in (["clean", "--keep", "1"], ["report"]):
+        with pytest.raises(InputError, match=r"cannot be written \(Read-only file system\)"):
+            app([words[0], root, *words[1:]], standalone_mode=False)
+    with pytest.raises(InputError, match=r"cannot be written \(Read-only file system\)"):
+        fake_run(fake_config(finished[1].parent, "rounds.max=3"), small_disk / "run")
+
+
 def scored(run, number: int, accuracy: float, holds: int) -> None:
     """A finished round with this accuracy on dev, after which the loop holds the checkpoint of round `holds`."""
     round_ = run.round(number)
