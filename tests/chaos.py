@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -138,7 +138,7 @@ class Run:
 
     def due(self, kill: Kill) -> psutil.Process | None:
         """The victim, once the time of the kill begins to run."""
-        if f"round {kill.round}: {kill.stage}\n" not in self.log.read_text():
+        if not self.announced(kill):
             return None
         if kill.at_work and kill.stage not in ("filter", "promote"):
             now = read_progress(self.root) or {}
@@ -147,6 +147,9 @@ class Run:
             if kill.stage == "train" and not now["done"]:
                 return None
         return self.victim(kill.victim)
+
+    def announced(self, kill: Kill) -> bool:
+        return f"round {kill.round}: {kill.stage}\n" in self.log.read_text()
 
     def passed(self, kill: Kill) -> bool:
         return (self.root / f"round-{kill.round:03d}/stages/{kill.stage}.json").exists()
@@ -235,8 +238,9 @@ def disturb(directory: Path, config: Path, kills: list[Kill], tally: Tally) -> N
         run, before = Run(directory / f"run-{number}", config), len(waiting)
         run.start()
         for kill in _batch(waiting):
-            if carried_out(kill, run, tally):
-                waiting.remove(kill)
+            waiting.remove(kill)
+            if not carried_out(kill, run, tally):  # its victim came and went too fast; next time as soon as it is there
+                waiting.append(replace(kill, after=0.0, at_work=False))
         if not finish(run, tally):
             return
         tally.compare(run.root)
@@ -252,16 +256,15 @@ def _batch(waiting: list[Kill]) -> list[Kill]:
 
 
 def carried_out(kill: Kill, run: Run, tally: Tally, starts: int = 4) -> bool:
-    """Whether the victim was killed in its stage. What the run does not survive is gone on with before."""
+    """Whether the victim was killed in its stage, or right after one that was over too fast. What the run does not
+    survive is gone on with before."""
     for _ in range(starts):
         if run.over() and not run.passed(kill):
             again(run, tally)
         if not run.wait(lambda: run.passed(kill) or run.due(kill)):
             tally.stuck += 1
             run.process.kill()
-        if run.passed(kill):
-            return False
-        if victim := run.due(kill):
+        if victim := run.due(kill) or (run.victim(kill.victim) if run.announced(kill) else None):
             time.sleep(kill.after)
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
@@ -270,6 +273,8 @@ def carried_out(kill: Kill, run: Run, tally: Tally, starts: int = 4) -> bool:
                 if kill.victim in ("driver", "raylet"):
                     run.wait()
                 return True
+        if run.passed(kill):
+            return False
     return False
 
 
