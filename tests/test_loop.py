@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
+from chaos import Kill, Run, Tally, carried_out, rows
 from micro import MICRO
 
 from mmst.methods.base import Solution
@@ -23,8 +23,9 @@ from mmst.runs.live import read_progress
 from mmst.runs.tables import read_table
 from mmst.stages.filter import KEEPING, FateRow, read_kept
 from mmst.stages.rows import TrainingRow
+from mmst.verifying import verify_run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def command(config: Path, root: Path, *more: str) -> list[str]:
@@ -40,53 +41,57 @@ def command(config: Path, root: Path, *more: str) -> list[str]:
     ]
 
 
-def left_over(root: Path) -> list[str]:
-    """Processes that still work on this run: they carry a variable that the run was given."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("MMST_TEST_RUN") == str(root) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline())[:100])
-        except psutil.Error:
-            continue
-    return found
+KILLS = [
+    Kill("replica", 1, "generate", 0.0, at_work=False),
+    Kill("judge", 1, "generate", 0.0, at_work=True),
+    Kill("trainer", 1, "train", 0.0, at_work=False),
+    Kill("driver", 1, "evaluate", 0.0, at_work=False),
+]
+"""What is killed in the run that the tests look at. `make chaos` kills much more."""
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> tuple[RunDirectory, subprocess.CompletedProcess]:
-    """A run that was interrupted in its first round and then gone on with."""
+def run(tmp_path_factory) -> tuple[RunDirectory, list[str]]:
+    """A run that was interrupted, gone on with, and some of whose processes were killed; with what each start said."""
     directory = tmp_path_factory.mktemp("loop")
     config, root = directory / "micro.yaml", directory / "run"
     config.write_text(yaml.safe_dump(MICRO))
-    environment = {**os.environ, "MMST_TEST_RUN": str(root)}
-    log = directory / "first.log"
-    with (
-        log.open("w") as out,
-        subprocess.Popen(
-            command(config, root), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-        ) as first,
-    ):
-        while "round 1: generate" not in log.read_text() and first.poll() is None:
-            time.sleep(0.5)
-        assert first.poll() is None, log.read_text()
-        asked = time.monotonic()
-        first.send_signal(signal.SIGINT)
-        assert first.wait(timeout=60) == 130, log.read_text()
-        took = time.monotonic() - asked
-    assert took < 30
-    assert "Traceback" not in log.read_text()
-    assert left_over(root) == []
-    result = subprocess.run(command(config, root), capture_output=True, text=True, env=environment, timeout=600)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert left_over(root) == []
-    return RunDirectory(root), result
+    disturbed, logs = Run(root, config), []
+    disturbed.start()
+    disturbed.wait(lambda: "round 1: generate" in disturbed.log.read_text())
+    assert not disturbed.over(), disturbed.log.read_text()
+    asked = time.monotonic()
+    disturbed.process.send_signal(signal.SIGINT)
+    assert disturbed.process.wait(timeout=60) == 130, disturbed.log.read_text()
+    assert time.monotonic() - asked < 30
+    assert list(disturbed.processes()) == []
+    logs.append(disturbed.log.read_text())
+    disturbed.start()
+    for kill in KILLS:
+        assert carried_out(kill, disturbed, Tally()), f"{kill}: {disturbed.log.read_text()}"
+    logs.append(disturbed.log.read_text())
+    assert disturbed.wait_for_nobody() == []
+    disturbed.start()
+    disturbed.wait()
+    logs.append(disturbed.log.read_text())
+    assert disturbed.process.returncode == 0, logs[-1]
+    assert disturbed.starts == 3
+    assert list(disturbed.processes()) == []
+    return RunDirectory(root), logs
 
 
-def test_an_interrupted_run_goes_on_without_doing_a_finished_stage_again(run) -> None:
-    _, result = run
-    assert "round 0: train" not in result.stdout
-    assert "round 1: generate" in result.stdout
-    assert "Traceback" not in result.stdout + result.stderr
+def test_a_run_goes_on_without_doing_a_finished_stage_again(run) -> None:
+    _, (first, second, third) = run
+    assert "round 0: train" not in second + third
+    assert "round 1: generate" in second
+    assert "round 1: generate" not in third
+    assert "round 1: evaluate" in third
+    assert "Traceback" not in first + second + third
+
+
+def test_a_run_that_was_interrupted_and_killed_is_whole(run) -> None:
+    directory, _ = run
+    assert verify_run(directory.root)[0] == []
 
 
 def test_every_stage_of_every_round_has_its_manifest(run) -> None:
@@ -294,3 +299,4 @@ def test_a_submitted_job_succeeds_with_the_same_figures(run, head, tmp_path) -> 
     ours, theirs = (json.loads((d / "rounds.jsonl").read_text().splitlines()[-1]) for d in (directory.root, root))
     assert theirs["accuracy"] == ours["accuracy"]
     assert theirs["pool"] == ours["pool"]
+    assert rows(root) == rows(directory.root), "the run that nobody disturbed has other rows"
