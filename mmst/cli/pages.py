@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,12 @@ import typer
 
 
 def dashboard(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories, or directories that hold some.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Run directories, directories that hold some, or s3://bucket/name: a run as it is there now."
+        ),
+    ],
     host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own see all runs.")] = (
         "127.0.0.1"
     ),
@@ -20,8 +26,10 @@ def dashboard(
     Example: mmst dashboard runs/tiny
     """
     from mmst.dashboard.app import serve
+    from mmst.runs.storage import run_to_read
 
-    serve(runs, host, port)
+    with contextlib.ExitStack() as copies:
+        serve([copies.enter_context(run_to_read(place, checkpoints=False)) for place in runs], host, port)
 
 
 def report(

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mmst.config import EngineConfig
-from mmst.engine.waiting import SAY_EVERY, in_words
 from mmst.errors import GaveUp, InputError
 from mmst.methods.base import Completion, Request
+from mmst.waiting import SAY_EVERY, in_words, may_grow, shortage_of
 
 _CHUNK = 64
 _COALESCE = 0.002
@@ -187,7 +187,7 @@ class Engine:
         seen = time.monotonic()
         while any(asked.failures for asked in [*self._waiting, *self._flying]):
             status, states, message = await asyncio.to_thread(self._status)
-            if states.get("RUNNING"):
+            if states.get("RUNNING") or await asyncio.to_thread(self._room_will_come):
                 seen = time.monotonic()
             if status == "DEPLOY_FAILED" or time.monotonic() - seen > self._config.start_timeout:
                 for asked in [*self._waiting, *self._flying]:
@@ -209,7 +209,7 @@ class Engine:
         self.report = handle.report.remote(self._generation).result(timeout_s=self._config.start_timeout)
 
     def _wait_until_running(self, place: str) -> None:
-        began = said = time.monotonic()
+        began = said = room = time.monotonic()
         while True:
             status, _, message = self._status()
             if status == "RUNNING":
@@ -220,7 +220,9 @@ class Engine:
                     "(the whole story is in Ray's logs, worker-*.out and serve/replica_*.log)"
                 )
             now = time.monotonic()
-            if now - began > self._config.start_timeout:
+            if self._room_will_come():
+                room = now
+            if now - room > self._config.start_timeout:
                 raise InputError(
                     f"the engine did not come up within engine.start_timeout = {self._config.start_timeout:g} s; "
                     f"{self._asked_and_there()}. Raise it, ask for less (engine.cpus, engine.gpus, engine.replicas), "
@@ -241,6 +243,13 @@ class Engine:
         deployment = found.deployments.get(_DEPLOYMENT)
         states = {str(getattr(s, "value", s)): n for s, n in deployment.replica_states.items()} if deployment else {}
         return found.status.value, states, (deployment.message if deployment else "") or found.message
+
+    def _room_will_come(self) -> bool:
+        """Whether the cluster lost what one replica takes, and grows again."""
+        import ray
+
+        one = {"CPU": self._config.cpus, "GPU": self._config.gpus}
+        return may_grow() and bool(shortage_of(one, ray.cluster_resources()))
 
     def _asked_and_there(self) -> str:
         import ray

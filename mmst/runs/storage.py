@@ -99,7 +99,7 @@ class Mirror:
             ) from error
         mark = hashlib.blake2b(url.rstrip("/").encode(), digest_size=6).hexdigest()
         cache = Path(os.environ.get("MMST_CACHE", "~/.cache/mmst")).expanduser().absolute()
-        self.local = cache / purpose / f"{self.root.name}-{mark}"
+        self.local = cache / purpose / mark / self.root.name
         self.local.mkdir(parents=True, exist_ok=True)
         try:
             self._state: dict[str, Any] = json.loads((self.local / STATE).read_text())

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -16,13 +17,15 @@ from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rich.console import Console
+
 from mmst.config import Config, EngineConfig
-from mmst.engine.waiting import in_words, may_grow, wait_for_resources
 from mmst.errors import InputError
 from mmst.judging import JudgePool
 from mmst.methods.base import Method
 from mmst.progress import Reporter
 from mmst.runs.seeds import seed_of
+from mmst.waiting import in_words, may_grow, telling_of_shortage, wait_for_resources
 
 if TYPE_CHECKING:
     from mmst.engine import Engine
@@ -99,6 +102,7 @@ class Services:
             request_resources(bundles=bundles_of(self.config))
             self._exit.callback(request_resources, bundles=[])
         wait_for_resources(asked, ray.cluster_resources, timeout, self.report.line)
+        self._exit.enter_context(telling_of_shortage(asked, ray.cluster_resources, self.report.line))
 
     def engine(self, checkpoint: Path | str, role: str = "solver", settings: EngineConfig | None = None) -> Engine:
         """The engine of a role, holding this checkpoint. Other settings, a teacher's, take fresh engines: whoever
@@ -190,10 +194,35 @@ def ray_session(address: str | None) -> Iterator[bool]:
     if threading.current_thread() is threading.main_thread():
         # Ray's own handler prints a stack trace; a stopped job shall end as one that was interrupted.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    over = threading.Event()
+    if not address:
+        threading.Thread(target=_end_with_raylet, args=(over,), name="raylet", daemon=True).start()
     try:
         yield address is None
     finally:
+        over.set()
         ray.shutdown()
+
+
+def _end_with_raylet(over: threading.Event) -> None:
+    """End this process when the raylet of its private Ray does: what asks Ray then waits for ever, or fails in ways
+    that don't tell. Nothing is cleaned up, since all that was made dies with Ray, and runs bear it at any instant."""
+    import psutil
+
+    raylet = next(child for child in psutil.Process().children(recursive=True) if child.name() == "raylet")
+    while not over.wait(1.0):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if raylet.status() != psutil.STATUS_ZOMBIE:
+                continue
+        console = Console(stderr=True)
+        console.show_cursor()
+        console.print(
+            f"mmst: Ray's raylet (process {raylet.pid}) died: it was killed, or the machine ran out of memory. What is "
+            "finished is kept; the same command goes on.",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        sys.stdout.flush()
+        os._exit(1)
 
 
 def check_resources(config: Config, there: Mapping[str, float]) -> None:

@@ -25,9 +25,12 @@ from mmst.runs.files import checksum
 from mmst.training.encode import Encoded, encode, load_tokenizer
 from mmst.training.plan import draw_examples, step_count
 from mmst.training.worker import FLUSH, Task, read_progress, work
+from mmst.waiting import may_grow
 
 FAILURES = 3
 """How often dead workers are replaced before training gives up."""
+_FOR_EVER = 1e8
+"""Seconds; Ray takes no infinity."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _prepare(task: Task, encoded: Encoded, order: np.ndarray, workers: int) -> N
 def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
     """Run the workers to their end."""
     os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.5"
-    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(cluster.resource_timeout)
+    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(_FOR_EVER if may_grow() else cluster.resource_timeout)
     from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError
     from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 

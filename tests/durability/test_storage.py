@@ -5,12 +5,14 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 import uuid
 from pathlib import Path
 
+import httpx
 import pytest
 from fake_run import content, fake_run
 
@@ -134,7 +136,7 @@ def test_a_store_grants_a_run_to_one_writer(url) -> None:
 
 
 def test_a_bucket_that_is_not_there_and_a_run_that_is_not_are_named_by_every_command(url) -> None:
-    for words in (["status"], ["show", "x"], ["report"], ["verify-run"], ["clean", "--keep", "1"]):
+    for words in (["status"], ["show", "x"], ["report"], ["dashboard"], ["verify-run"], ["clean", "--keep", "1"]):
         with pytest.raises(InputError, match=r"s3://none-such/run: cannot be used \(FileNotFoundError: .*bucket"):
             app([words[0], "s3://none-such/run", *words[1:]], standalone_mode=False)
     for words in (["status"], ["show", "x"], ["report"], ["verify-run"], ["clean", "--keep", "1", "--dry-run"]):
@@ -169,6 +171,22 @@ def test_runs_in_a_store_are_looked_at_without_their_checkpoints(url, finished, 
     for words in (["list", url], ["status", url, "--watch"]):
         with pytest.raises(InputError, match=r"this machine|looks at directories"):
             mmst(*words)
+
+
+def test_a_run_in_a_store_has_its_pages(url, finished) -> None:
+    config, _ = finished
+    with run_directory(url) as root:
+        fake_run(config, root)
+    command = [sys.executable, "-c", "from mmst.cli import main; main()", "dashboard", url, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as dashboard:
+        try:
+            address = re.search(r"http://127\.0\.0\.1:\d+/", dashboard.stderr.readline()).group()
+            runs = re.findall(r'<a href="/?([^/"]+)/"', httpx.get(address, timeout=30).text)
+            assert runs == ["fake"]
+            problem = httpx.get(f"{address}fake/problem?id=train-3&round=2", timeout=30).text
+            assert "solve-2%2Ftrain-3%2Fpot%2F1" in problem
+        finally:
+            dashboard.terminate()
 
 
 def test_a_run_in_a_store_that_goes_on_is_shown_as_running(url, finished, tmp_path, monkeypatch) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mmst.errors import InputError
@@ -26,13 +28,8 @@ def wait_for_resources(
     `timeout` in seconds, none for ever. Raises InputError when it has passed.
     """
     began, said = time.monotonic(), -math.inf
-
-    def short(found: Mapping[str, float]) -> bool:
-        return any(amount > found.get(name, 0.0) for name, amount in asked.items())
-
-    while short(found := there()):
+    while shortage := shortage_of(asked, there()):
         now = time.monotonic()
-        shortage = f"{in_words(asked)} asked for, the cluster has {in_words({n: found.get(n, 0.0) for n in asked})}"
         if timeout is not None and now - began > timeout:
             raise InputError(
                 f"cluster: {shortage}, for {now - began:.0f} s now (cluster.resource_timeout = {timeout:g}). "
@@ -42,6 +39,39 @@ def wait_for_resources(
             said = now
             say(f"waiting for resources since {now - began:.0f} s: {shortage}")
         time.sleep(min(1.0, SAY_EVERY / 10))
+
+
+@contextlib.contextmanager
+def telling_of_shortage(
+    asked: Mapping[str, float], there: Callable[[], Mapping[str, float]], say: Callable[[str], None]
+) -> Iterator[None]:
+    """While the block runs, look every 30 s whether the cluster lost what was asked for, and say what it has and since
+    when: what waits for the rest, an engine or a trainer, is deep inside Ray and says nothing."""
+    over = threading.Event()
+
+    def look() -> None:
+        began: float | None = None
+        while not over.wait(SAY_EVERY):
+            with contextlib.suppress(Exception):  # a head that doesn't answer; the work finds out whether it is gone
+                shortage = shortage_of(asked, there())
+                began = (began or time.monotonic()) if shortage else None
+                if began:
+                    say(f"waiting for resources since {time.monotonic() - began:.0f} s: {shortage}")
+
+    looking = threading.Thread(target=look, name="resources", daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join(SAY_EVERY)
+
+
+def shortage_of(asked: Mapping[str, float], there: Mapping[str, float]) -> str:
+    """What is asked for and what is there, in words; empty where that is enough."""
+    if all(amount <= there.get(name, 0.0) for name, amount in asked.items()):
+        return ""
+    return f"{in_words(asked)} asked for, the cluster has {in_words({name: there.get(name, 0.0) for name in asked})}"
 
 
 def may_grow() -> bool:
