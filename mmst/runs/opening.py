@@ -111,7 +111,9 @@ def opened(root: Path, config: Config, say: Say = lambda line: None) -> Iterator
 
 def _record(root: Path, config: Config, changed: dict[str, tuple[Any, Any]]) -> None:
     """Write down what is asked now, and that it was begun or gone on with."""
-    now = circumstances(config)
+    asked, now = root / "config.yaml", circumstances(config)
+    if not asked.exists():  # first of all, since it is what makes a directory a run's
+        write_text(asked, dump_config(config))
     try:
         run = json.loads((root / "run.json").read_text())
         again = {name: now[name] for name in now if name not in ("name", "seed") and now[name] != run[name]}
@@ -119,7 +121,7 @@ def _record(root: Path, config: Config, changed: dict[str, tuple[Any, Any]]) -> 
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or not one of ours: begin it
         run = now
     write_json(root / "run.json", run)
-    write_text(root / "config.yaml", dump_config(config))
+    write_text(asked, dump_config(config))
 
 
 def fork(source: Path, target: Path, config: Config, number: int = 0) -> None:
