@@ -44,7 +44,7 @@ test: lint browser
 test-all: lint browser
 	$(BIN)/pytest
 
-# The processes of tiny runs are killed, 60 times; about an hour and a half on 2 cores. Also part of test-all.
+# The processes of tiny runs are killed, 60 times; 40 minutes on 2 cores. Also part of test-all.
 chaos: .venv/installed
 	$(BIN)/python tests/chaos.py runs/chaos --kills 60
 

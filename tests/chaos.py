@@ -6,8 +6,8 @@ Every part is real: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox. A run is don
 that are killed: the driver, an engine replica, the engine process in it, a judge, a train worker or the raylet gets
 SIGKILL; at the beginning of every stage, while something starts, and at random moments of its work (all drawn with the
 seed, and printed). What the run does not survive is gone on with by the same command line, after `mmst verify-run`
-found nothing wrong. In the end solutions, fates, pool and evaluation must be those of the undisturbed run, row for row.
-Prints what happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is not 0.
+found nothing wrong. In the end solutions, fates, pool, evaluation and losses must be those of the undisturbed run, row
+for row. Prints what happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is not 0.
 """
 
 import argparse
@@ -183,8 +183,10 @@ class Run:
 
 
 def rows(root: Path) -> collections.Counter:
-    """Every row of every table of a run, with the table that it is in."""
-    found: collections.Counter = collections.Counter()
+    """Every row of every table of a run with the table that it is in, and the loss of every step."""
+    events = map(json.loads, (root / "metrics.jsonl").read_text().splitlines())
+    steps = (event for event in events if "step" in event)
+    found = collections.Counter(("losses", event["round"], event["step"], event["loss"]) for event in steps)
     for round_ in sorted(root.glob("round-*")):
         for pattern in TABLES:
             for path in sorted(round_.glob(f"{pattern}.parquet")):
