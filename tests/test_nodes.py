@@ -1,5 +1,5 @@
-"""Whole nodes of a cluster die under a run, and it comes to what it comes to undisturbed. The cluster is real: a head
-without CPUs and nodes with one, each a raylet of its own, on this machine."""
+"""Whole nodes of a cluster die under a run, then its driver, and it comes to what it comes to undisturbed. The cluster is
+real: a head without CPUs and nodes with one, each a raylet of its own, on this machine."""
 
 import json
 import re
@@ -54,7 +54,7 @@ def at_work(run: Run, stage: str, done: int) -> bool:
     return (now.get("round"), now.get("stage")) == (1, stage) and now.get("done", -1) >= done
 
 
-def test_a_run_that_loses_nodes_waits_aloud_for_others_and_is_the_same_run(nodes, tmp_path, monkeypatch) -> None:
+def test_a_run_that_loses_nodes_and_its_driver_waits_aloud_and_is_the_same_run(nodes, tmp_path, monkeypatch) -> None:
     config = tmp_path / "nodes.yaml"
     config.write_text(yaml.safe_dump(LONG_TRAINING))
     alone = Run(tmp_path / "alone", config)
@@ -72,8 +72,13 @@ def test_a_run_that_loses_nodes_waits_aloud_for_others_and_is_the_same_run(nodes
     run.wait(lambda: at_work(run, "train", 10))
     nodes.kill_that_with("trainer")
     nodes.add()
+    run.wait(lambda: at_work(run, "evaluate", 0))
+    run.process.kill()
+    run.process.wait()
+    run.start()
     assert run.wait() and run.process.wait() == 0, run.log.read_text()
 
+    assert "engine: removing mmst-chaos-" in run.log.read_text()
     assert verified(run.root)
     assert rows(run.root) == rows(alone.root)
     trained = json.loads((run.root / "round-001/stages/train.json").read_text())
