@@ -39,7 +39,7 @@ class EngineConfig(Section):
     max_retries: Annotated[int, Field(ge=0)] = 3
     """How often a request that died with its replica is asked again."""
     start_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds to wait for a replica to come up."""
+    """Seconds to wait for a replica to come up; while a cluster that may grow has no room for it they don't count."""
 
 
 class ClusterConfig(Section):
