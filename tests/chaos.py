@@ -7,7 +7,8 @@ that are killed: the driver, an engine replica, the engine process in it, a judg
 SIGKILL; at the beginning of every stage, while something starts, and at random moments of its work (all drawn with the
 seed, and printed). What the run does not survive is gone on with by the same command line, after `mmst verify-run`
 found nothing wrong. In the end solutions, fates, pool, evaluation and losses must be those of the undisturbed run, row
-for row. Prints what happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is not 0.
+for row. Prints what happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is
+not 0.
 """
 
 import argparse

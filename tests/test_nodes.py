@@ -1,5 +1,5 @@
-"""Whole nodes of a cluster die under a run, then its driver, and it comes to what it comes to undisturbed. The cluster is
-real: a head without CPUs and nodes with one, each a raylet of its own, on this machine."""
+"""Whole nodes of a cluster die under a run, then its driver, and it comes to what it comes to undisturbed. The cluster
+is real: a head without CPUs and nodes with one, each a raylet of its own, on this machine."""
 
 import json
 import re
