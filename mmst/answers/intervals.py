@@ -129,9 +129,9 @@ def _linear_bound(difference: Node, relation: str, name: str) -> tuple[Any, str]
     slope = at[1] - at[0] if type(at[1]) is type(at[0]) else None
     if slope is None or type(at[2]) is not type(at[0]) or abs(at[2] - at[0] - 3 * slope) > 1e-20 or not slope:
         return None
-    if getattr(slope, "imag", 0) or getattr(at[0], "imag", 0):
+    if slope.imag or at[0].imag:
         return None
-    return -at[0] / slope, relation if slope > 0 else _TURNED[relation]
+    return -at[0].real / slope.real, relation if slope.real > 0 else _TURNED[relation]
 
 
 def _from_bounds(bounds: list[tuple[Any, str]], text: str) -> Answer | None:

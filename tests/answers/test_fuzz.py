@@ -64,6 +64,7 @@ def check_symmetric(left: Answer, right: Answer) -> None:
 @example("(" * 49 + "1" + ")" * 49, "[" * 200)
 @example("\\frac" * 300, "-" * 1900)
 @example("1e999999999", "1e-99999")
+@example("ipi\\le0", "p>=0")
 def test_any_text_is_read_and_compared_without_exception_or_hang(left: str, right: str) -> None:
     check_pair(left, right)
 
