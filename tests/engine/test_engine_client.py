@@ -60,7 +60,7 @@ class DyingReplicas:
                 raise ConnectionError("the replica is gone")
 
 
-def engine_over(replicas: DyingReplicas, monkeypatch: pytest.MonkeyPatch, **config: int) -> Engine:
+def engine_over(replicas: DyingReplicas, monkeypatch: pytest.MonkeyPatch, **config: float) -> Engine:
     engine = Engine("mmst-none", EngineConfig(**config), print)
     monkeypatch.setattr(engine, "_handle", replicas)
     monkeypatch.setattr(engine, "_status", lambda: ("RUNNING", {"RUNNING": 1}, ""))
@@ -93,3 +93,31 @@ async def test_requests_travel_in_chunks_and_no_more_than_the_replicas_take(monk
     assert [len(chunk) for chunk in replicas.chunks[:2]] == [64, 36]
     assert max(map(len, replicas.chunks)) <= 64
     assert sum(map(len, replicas.chunks)) == 250
+
+
+@pytest.mark.parametrize("grows", [True, False])
+async def test_where_a_cluster_grows_a_replica_that_it_has_no_room_for_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, grows: bool
+) -> None:
+    room = asyncio.Event()
+
+    class Displaced(DyingReplicas):
+        async def answer(self, generation: int, requests: list[Request]) -> AsyncIterator[list[tuple[int, Completion]]]:
+            if self.chunks:
+                await room.wait()
+            async for answers in super().answer(generation, requests):
+                yield answers
+
+    engine = engine_over(Displaced(deaths=1), monkeypatch, start_timeout=0.1)
+    monkeypatch.setattr(engine, "_status", lambda: ("DEPLOYING", {"STARTING": 1}, "no node has room"))
+    monkeypatch.setattr("mmst.engine.client.may_grow", lambda: grows)
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 0.0})
+    _, displaced = (asyncio.ensure_future(engine.complete(Request(word, 1, 1))) for word in "ab")
+    await asyncio.wait([displaced], timeout=4)
+    if grows:
+        assert not displaced.done()
+        room.set()
+        assert (await displaced).text == "B"
+    else:
+        with pytest.raises(EngineError, match="no replica of mmst-none is left: no node has room"):
+            await displaced
