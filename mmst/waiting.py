@@ -46,7 +46,7 @@ def telling_of_shortage(
     asked: Mapping[str, float], there: Callable[[], Mapping[str, float]], say: Callable[[str], None]
 ) -> Iterator[None]:
     """While the block runs, look every 30 s whether the cluster lost what was asked for, and say what it has and since
-    when: what waits for the rest, an engine or a trainer, is deep inside Ray and says nothing."""
+    when: what may wait for the rest, an engine or a trainer, is deep inside Ray and says nothing."""
     over = threading.Event()
 
     def look() -> None:
@@ -56,7 +56,7 @@ def telling_of_shortage(
                 shortage = shortage_of(asked, there())
                 began = (began or time.monotonic()) if shortage else None
                 if began:
-                    say(f"waiting for resources since {time.monotonic() - began:.0f} s: {shortage}")
+                    say(f"resources are missing since {time.monotonic() - began:.0f} s: {shortage}")
 
     looking = threading.Thread(target=look, name="resources", daemon=True)
     looking.start()

@@ -198,7 +198,7 @@ def ray_session(address: str | None) -> Iterator[bool]:
     if not address:
         threading.Thread(target=_end_with_raylet, args=(over,), name="raylet", daemon=True).start()
     try:
-        yield address is None
+        yield not address
     finally:
         over.set()
         ray.shutdown()
@@ -209,7 +209,7 @@ def _end_with_raylet(over: threading.Event) -> None:
     that don't tell. Nothing is cleaned up, since all that was made dies with Ray, and runs bear it at any instant."""
     import psutil
 
-    raylet = next(child for child in psutil.Process().children(recursive=True) if child.name() == "raylet")
+    raylet = next(child for child in psutil.Process().children() if child.name() == "raylet")
     while not over.wait(1.0):
         with contextlib.suppress(psutil.NoSuchProcess):
             if raylet.status() != psutil.STATUS_ZOMBIE:

@@ -81,7 +81,7 @@ def test_a_cluster_that_loses_what_a_run_needs_is_spoken_of_until_it_is_back(mon
         assert said == []
         there["GPU"] = 3.0
         wait_for_looks(3)
-        assert said[0] == "waiting for resources since 0 s: 4 GPU asked for, the cluster has 3 GPU"
+        assert said[0] == "resources are missing since 0 s: 4 GPU asked for, the cluster has 3 GPU"
         there["GPU"] = 4.0
         wait_for_looks(3)
         told = len(said)
