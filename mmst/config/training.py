@@ -69,6 +69,9 @@ class TrainingConfig(Section):
     pool_limit: Count | None = None
     """At most so many kept solutions (native and translated) of all rounds, drawn with the seed; none takes all.
     For comparing runs at the same amount of data."""
+    annotations: Literal["round0", "all"] = "round0"
+    """Which annotated solutions rounds train on beside the pool: those that `round0.tasks` chose, or every view of
+    every annotated problem as well (the control that uses all annotations directly)."""
     lora: LoraConfig | None = None
     """Train adapters instead of all weights; none trains all."""
     gradient_checkpointing: bool = False

@@ -21,6 +21,7 @@ from mmst.progress import Reporter
 from mmst.runs.directory import RunDirectory
 from mmst.runs.files import write_json, write_text
 from mmst.runs.opening import fork
+from mmst.runs.status import status_of
 
 SHARED = "round-0"
 
@@ -50,6 +51,9 @@ class Experiment(BaseModel):
     checkpoint that every arm ends with is measured on them, beside its round 0."""
     scaled: list[str] = []
     """Settings, by dotted key, that `--scale` multiplies, for real hardware."""
+    match_pool: dict[str, str] = {}
+    """Arms whose `training.pool_limit` is the number of solutions that another arm kept with the same seed, such as
+    `mmst_cut: cot_only`. The other arm must come earlier in `arms`."""
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
     """Settings of each arm, by dotted key. Those that round 0 depends on must not differ where it is shared."""
 
@@ -68,7 +72,8 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
     for seed in experiment.seeds:
         for name in experiment.arms:
             root = out / f"seed-{seed}" / name
-            config = arm_config(experiment, file, name, seed)
+            more = pool_limit(experiment, name, out / f"seed-{seed}")
+            config = arm_config(experiment, file, name, seed, more)
             group = sharing(experiment, file, name)
             shared = out / f"seed-{seed}" / (SHARED if experiment.round_zero == "shared" else f"{SHARED}-{group[0]}")
             if not (root / "config.yaml").exists():
@@ -114,6 +119,10 @@ def read_experiment(file: Path) -> Experiment:
         raise InputError(f"{file}: {error}") from error
     if experiment.control not in experiment.arms:
         raise InputError(f"{file}: `control`: there is no arm `{experiment.control}`")
+    names = list(experiment.arms)
+    for arm, other in experiment.match_pool.items():
+        if arm not in names or other not in names[: names.index(arm)]:
+            raise InputError(f"{file}: `match_pool.{arm}`: `{other}` must be an arm that comes before `{arm}`")
     if experiment.transfer is not None and experiment.round_zero == "own":
         raise InputError(f"{file}: `transfer` is measured against a shared round 0; leave it or `round_zero: own` out")
     if experiment.round_zero == "shared":
@@ -140,6 +149,15 @@ def arm_config(
     values = {**experiment.set, **experiment.arms[arm], **seeds, **(more or {})}
     settings = [f"{key}={json.dumps(value)}" for key, value in values.items()]
     return build_config(with_settings(tree, settings), f"{file}, arm {arm}")
+
+
+def pool_limit(experiment: Experiment, arm: str, directory: Path) -> dict[str, int]:
+    """The setting of an arm under `match_pool`: the pool that the other arm of the same seed ended with."""
+    if arm not in experiment.match_pool:
+        return {}
+    run = RunDirectory(directory / experiment.match_pool[arm])
+    held = [round_ for round_ in run.rounds() if round_.done("promote")][-1].figures("promote")["round"]
+    return {"training.pool_limit": max(1, next(r["pool"] for r in status_of(run)["rounds"] if r["round"] == held))}
 
 
 def scaled_settings(experiment: Experiment, file: Path, scale: float) -> dict[str, int]:

@@ -117,6 +117,8 @@ def _rows(job: Job, round_: RoundDirectory, asking: Asking) -> Iterator[Training
         zero = config.round0
         views = zero.views or [method.name for method in job.methods]
         tasks = zero.tasks or {view: TaskLimit() for view in views}
+        if round_.number and config.training.annotations == "all":
+            tasks = {**tasks, **{view: TaskLimit() for view in views}}
         methods = job.all_methods
         yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show, zero.noise, methods)
     questions = {problem.id: problem.question for problem in job.problems["train"]}
