@@ -8,7 +8,7 @@ TORCH_FROM := $(if $(WHEELS),,--torch-backend cpu)
 export UV_FIND_LINKS := $(WHEELS)
 RUN := runs/tiny
 
-.PHONY: install demo test test-all chaos lint bench browser screenshots clean
+.PHONY: install demo test test-all chaos lint bench browser screenshots docs dist clean
 
 install: .venv/installed
 
@@ -50,3 +50,21 @@ chaos: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
+
+# Strict and offline: once the tools are installed, the build reads no network.
+docs: .venv/docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html"
+
+.venv/docs-installed: .venv/installed
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[docs]'
+	touch $@
+
+# The wheel must work without any extra: it is installed into a fresh environment and imported outside the clone.
+dist: .venv/installed
+	rm -rf dist
+	$(BIN)/uv build --quiet --out-dir dist
+	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; wheel=$$(ls "$$PWD"/dist/*.whl); \
+	$(PYTHON) -m venv "$$fresh/venv"; "$$fresh/venv/bin/pip" install --quiet --disable-pip-version-check "$$wheel"; \
+	cd "$$fresh"; venv/bin/python -c 'import mmst, mmst.verify'; venv/bin/mmst --help > /dev/null; venv/bin/mmst --version
+	@ls dist
