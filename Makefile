@@ -27,6 +27,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # The browser tests need Chromium; where it can't be installed from here they are skipped, and say so.
 browser:

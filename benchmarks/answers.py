@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmst.answers import Comparer, compare_rows
+from mmst.verify.answers import Comparer, compare_rows
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/data"
 LATEX = [

@@ -25,11 +25,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmst.config.file import build_config, dump_config
-from mmst.methods.base import Solution
+from mmst.files import write_json, write_text
+from mmst.records import FilterDecision, Solution
 from mmst.runs.directory import RunDirectory
-from mmst.runs.files import write_json, write_text
 from mmst.runs.tables import schema_of
-from mmst.stages.filter import FateRow
 
 METHODS = ("cot", "pot")
 SAMPLES = 4
@@ -58,7 +57,7 @@ ADDRESSES = {
 
 
 def make_run(root: Path, problems: int) -> None:
-    """Write a run whose round 1 has `problems` × methods × samples solutions with fates."""
+    """Write a run whose round 1 has `problems` × methods × samples solutions with decisions."""
     run = RunDirectory(root)
     root.mkdir(parents=True)
     tree = {"name": "big", "problems": {"train": "x.jsonl"}, "model": {"path": "some/model"}}
@@ -74,21 +73,21 @@ def make_run(root: Path, problems: int) -> None:
     texts = [program(rng) for _ in range(20_000)]
     round_ = run.round(1)
     round_.solutions.mkdir(parents=True)
-    parts, fates = [], []
+    parts, decisions = [], []
     for part, start in enumerate(range(0, problems, PART)):
         rows = list(solutions(range(start, min(start + PART, problems)), texts, rng))
         path = round_.solutions / f"part-{part:05d}.parquet"
         pq.write_table(table([row for row, _ in rows], Solution), path, compression="zstd")
         parts.append({"path": str(path.relative_to(round_.root)), "rows": len(rows)})
-        fates.append(table([fate for _, fate in rows], FateRow))
-    pq.write_table(pa.concat_tables(fates), round_.fates, compression="zstd", row_group_size=8192)
+        decisions.append(table([decision for _, decision in rows], FilterDecision))
+    pq.write_table(pa.concat_tables(decisions), round_.decisions, compression="zstd", row_group_size=8192)
     count = problems * len(METHODS) * SAMPLES
     half = count // 2
     statuses = {m: {"ok": int(half * 0.9), "timeout": int(half * 0.1)} for m in METHODS}
     with round_.stage("generate") as commit:
         commit.parts, commit.figures = parts, {"solutions": count, "tokens": 100 * count, "statuses": statuses}
     with round_.stage("filter") as commit:
-        commit.parts = [{"path": "fates.parquet", "rows": count}]
+        commit.parts = [{"path": "decisions.parquet", "rows": count}]
         reasons = {"kept": half, "wrong": count - half}
         commit.figures = {"solutions": count, "kept": half, "kept_by_method": {}, "reasons": reasons}
 
@@ -104,7 +103,7 @@ def program(rng: random.Random) -> str:
 
 
 def solutions(numbers: range, texts: list[str], rng: random.Random) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Solutions of some problems, each with its fate."""
+    """Solutions of some problems, each with its decision."""
     for number in numbers:
         for method in METHODS:
             for sample in range(SAMPLES):
@@ -117,8 +116,8 @@ def solutions(numbers: range, texts: list[str], rng: random.Random) -> Iterator[
                 verdict = {"status": status, "answer": answer, "key": answer, "origin_id": None}
                 reason = f"not_ok:{status}" if status != "ok" else "kept" if right else "wrong"
                 label = {"label": str(number % 97), "label_key": str(number % 97), "label_source": "gold"}
-                fate = {"method": method, "support": 0.5, "kept": reason == "kept", "reason": reason}
-                yield place | asked | made | text | verdict, place | label | fate
+                decision = {"method": method, "support": 0.5, "kept": reason == "kept", "reason": reason}
+                yield place | asked | made | text | verdict, place | label | decision
 
 
 def table(rows: list[dict[str, Any]], kind: type) -> pa.Table:

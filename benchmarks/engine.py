@@ -27,7 +27,7 @@ from tiny_llama import prompts, tiny_llama
 
 from mmst.config import EngineConfig
 from mmst.engine import Engine
-from mmst.methods.base import Request
+from mmst.records import Request
 
 IN_FLIGHT, SAMPLES = 512, 4
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmst.answers import Comparer
-from mmst.equations import Outcome, attempt, solve_text
-from mmst.sandbox import Sandbox
+from mmst.verify.answers import Comparer
+from mmst.verify.equations import Outcome, attempt, solve_text
+from mmst.verify.programs import Sandbox
 
 REAL = Path(__file__).resolve().parents[2] / "shared/data/real_outputs.gsm8k.even.jsonl"
 

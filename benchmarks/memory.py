@@ -1,8 +1,8 @@
-"""Memory and time of the driver: judge, filter and pool over recorded solutions, without a model.
+"""Memory and time of the driver: verify, filter and pool over recorded solutions, without a model.
 
 `python benchmarks/memory.py [--sizes 10000 100000 1000000]`. Each size is a process of its own: problems × 8 samples
-(4 of words, 4 of programs) are judged as they would arrive, written as parts, filtered and made into a pool; its peak
-resident memory (`VmHWM`) and CPU seconds are what is reported, after the imports are taken off. Judging is the methods'
+(4 of words, 4 of programs) are verified as they would arrive, written as parts, filtered and made into a pool; its peak
+resident memory (`VmHWM`) and CPU seconds are what is reported, after the imports are taken off. Verifying is the methods'
 own reading, with the fast path of the sandbox for programs. Prints a table and JSON lines.
 """
 
@@ -23,14 +23,14 @@ from rich.table import Table
 
 from mmst.config.file import build_config
 from mmst.methods import METHODS, methods_named
-from mmst.methods.asking import Asking
-from mmst.methods.base import Completion, Solution
-from mmst.problems.record import Problem
+from mmst.methods.prompts import PromptFormat
+from mmst.records import Completion, Problem, Solution
 from mmst.runs.directory import RunDirectory
+from mmst.runs.stages import KEEPING
 from mmst.runs.tables import write_table
-from mmst.sandbox import Sandbox
-from mmst.stages.filter import KEEPING, filter_, read_kept
+from mmst.stages.filter import filter_, read_kept
 from mmst.stages.rows import TrainingRow, pool_rows
+from mmst.verify.programs import Sandbox
 
 SAMPLES, PART = 8, 2048
 
@@ -41,7 +41,7 @@ def peak() -> float:
 
 
 def solutions(problems: list[Problem], sandbox: Sandbox) -> Iterator[Solution]:
-    """Eight judged solutions of each problem, right three times out of four."""
+    """Eight verified solutions of each problem, right three times out of four."""
     for problem in problems:
         a, b = problem.meta["numbers"]
         draw = random.Random(problem.id)
@@ -61,7 +61,7 @@ def solutions(problems: list[Problem], sandbox: Sandbox) -> Iterator[Solution]:
 
 
 def one(count: int) -> dict[str, float]:
-    """Judge, filter and pool `count` solutions in this process."""
+    """Verifier, filter and pool `count` solutions in this process."""
     made = random.Random(0)
     train = []
     for number in range(count // SAMPLES):
@@ -72,19 +72,21 @@ def one(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory, Sandbox(allow_weak=True) as sandbox:
         run = RunDirectory(Path(directory))
         round_, before = run.round(1), peak()
-        job = SimpleNamespace(config=config, run=run, problems={"train": train}, methods=methods_named(["cot", "pot"]))
+        context = SimpleNamespace(
+            config=config, run=run, problems={"train": train}, methods=methods_named(["cot", "pot"])
+        )
         seconds, wall = {}, time.process_time()
         with round_.stage("generate") as commit:
             for place in range(0, len(train), PART // SAMPLES):
                 path = round_.solutions / f"part-{place:07d}.parquet"
                 rows = write_table(path, Solution, solutions(train[place : place + PART // SAMPLES], sandbox))
                 commit.parts.append(round_.part(path, rows))
-        seconds["judge"], wall = time.process_time() - wall, time.process_time()
-        filter_(job, round_)  # type: ignore[arg-type]
+        seconds["verifier"], wall = time.process_time() - wall, time.process_time()
+        filter_(context, round_)  # type: ignore[arg-type]
         seconds["filter"], wall = time.process_time() - wall, time.process_time()
         questions = {problem.id: problem.question for problem in train}
-        natives, hinted, translations = (read_kept(round_, stage) for stage in KEEPING)
-        rows = pool_rows(natives, translations, questions, Asking(), False, False, hinted=hinted)
+        natives, rationalized, translations = (read_kept(round_, stage) for stage in KEEPING)
+        rows = pool_rows(natives, translations, questions, PromptFormat(), False, False, rationalized=rationalized)
         pool = write_table(round_.pool, TrainingRow, rows)
         seconds["pool"] = time.process_time() - wall
         kept = round_.figures("filter")["kept"]

@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mmst.sandbox import Sandbox
+from mmst.verify.programs import Sandbox
 
 Row = dict[str, Any]
 REAL = Path(__file__).resolve().parents[2] / "shared/data/real_programs.gsm8k.even.jsonl"

@@ -27,7 +27,7 @@ from mmst.config import ScheduleConfig, ScratchConfig, TrainingConfig
 from mmst.problems.synthetic import SyntheticSpec, generate
 from mmst.training.encode import Encoded, encode
 from mmst.training.plan import Row, divide, draw_examples
-from mmst.training.worker import Task
+from mmst.training.task import Task
 
 SCRATCH = ScratchConfig(context=192)
 RATE = 1e-3
@@ -61,7 +61,7 @@ def laid_out(encoded: Encoded, examples: np.ndarray, training: TrainingConfig) -
 
 def our_step(root: Path, training: TrainingConfig, encoded: Encoded) -> Callable[[np.ndarray], None]:
     """One step of a train worker."""
-    from mmst.training.engine import Trainee
+    from mmst.training.model import TrainModel
 
     task = Task(
         start=str(root / "model"),
@@ -76,11 +76,11 @@ def our_step(root: Path, training: TrainingConfig, encoded: Encoded) -> Callable
         snapshot_step=None,
         snapshot=None,
     )
-    trainee = Trainee(task)
+    train_model = TrainModel(task)
 
     def step(examples: np.ndarray) -> None:
         batches, _ = laid_out(encoded, examples, training)
-        trainee.step(batches, sum(len(batch.targets) for batch in batches), RATE)
+        train_model.step(batches, sum(len(batch.targets) for batch in batches), RATE)
 
     return step
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mmst.runs.directory import RoundDirectory
-from mmst.runs.live import Live
-
 _EVERY = 30.0
-Page = Callable[[RoundDirectory, Callable[[str], None]], object]
+
+
+class Live(Protocol):
+    """Where progress goes besides the console (see `mmst.runs.live`)."""
+
+    def stage(self, round_: int, stage: str) -> None: ...
+
+    def work(self, bar: Bar) -> None: ...
+
+    def moved(self, bar: Bar, *, now: bool = False) -> None: ...
 
 
 class Bar:
@@ -56,15 +63,11 @@ def duration(seconds: float) -> str:
 
 
 class Reporter:
-    """Lines and bars on one console; `live` also tells who looks at the run from outside.
+    """Lines and progress bars on one console; `live` also gets the progress."""
 
-    `page` is called with every finished round and this reporter's `line`, to write what people look at.
-    """
-
-    def __init__(self, console: Console | None = None, page: Page | None = None) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
         self.live: Live | None = None
-        self.page = page
 
     def line(self, text: str) -> None:
         """Say one thing; on a terminal it stands above the bars."""

@@ -3,10 +3,10 @@
     python tests/chaos.py DIRECTORY --kills 60 --seed 0          (make chaos)
 
 Every part is real: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox. A run is done once undisturbed. Then runs are done
-that are killed: the driver, an engine replica, the engine process in it, a judge, a train worker or the raylet gets
+that are killed: the driver, an engine replica, the engine process in it, a verifier, a train worker or the raylet gets
 SIGKILL; at the beginning of every stage, while something starts, and at random moments of its work (all drawn with the
 seed, and printed). What the run does not survive is gone on with by the same command line, after `mmst verify-run`
-found nothing wrong. In the end solutions, fates, pool, evaluation and losses must be those of the undisturbed run, row
+found nothing wrong. In the end solutions, decisions, pool, evaluation and losses must be those of the undisturbed run, row
 for row. Prints what happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is
 not 0.
 """
@@ -47,13 +47,13 @@ STAGES = [
 ]
 PROCESSES = {
     "replica": r"^ray::ServeReplica",
-    "judge": r"^ray::Judge",
+    "verifier": r"^ray::Verifier",
     "trainer": r"^ray::RayTrainWorker",
     "raylet": r"^\S*/raylet/raylet ",
     "engine": r"EngineCore",
 }
 """Command lines of the victims; the driver is the process that was started."""
-ASKING = ("driver", "replica", "judge", "raylet", "engine")
+ASKING = ("driver", "replica", "verifier", "raylet", "engine")
 AT_WORK = {
     **dict.fromkeys(("generate", "translate", "evaluate"), ASKING),
     "train": ("driver", "trainer", "raylet"),
@@ -63,7 +63,14 @@ PER_STAGE = 3
 """Kills in one stage of one run; what is asked of it is tried as often, and training is begun anew as often."""
 STUCK_AFTER = 900.0
 """Seconds without any new line, manifest or part, after which a run counts as stuck."""
-TABLES = ("solutions/part-*", "translations/part-*", "translations/fates*", "fates*", "pool*", "evaluation/solutions*")
+TABLES = (
+    "solutions/part-*",
+    "translations/part-*",
+    "translations/decisions*",
+    "decisions*",
+    "pool*",
+    "evaluation/solutions*",
+)
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,18 @@ from pathlib import Path
 
 from mmst.config.file import build_config, dump_config
 from mmst.evaluation import figures_of
+from mmst.files import write_json, write_text
 from mmst.methods import methods_named
-from mmst.methods.base import Solution
-from mmst.problems.record import Problem
 from mmst.problems.sets import ProblemSets
 from mmst.progress import Reporter
+from mmst.records import Problem, Solution
 from mmst.runs.directory import RoundDirectory, RunDirectory
-from mmst.runs.files import write_json, write_text
 from mmst.runs.opening import circumstances
 from mmst.runs.status import write_rounds
 from mmst.runs.tables import write_table
+from mmst.stages.context import StageContext
 from mmst.stages.evaluate import outcomes_of
 from mmst.stages.filter import filter_
-from mmst.stages.job import Job
 from mmst.stages.prepare import prepare
 from mmst.stages.promote import promote
 
@@ -42,10 +41,10 @@ def small_run(root: Path, **settings: object) -> RunDirectory:
     sets = ProblemSets(train, held_out[:2], held_out[2:], train)
     report = Reporter()
     problems = prepare(run, config, sets, report)
-    job = Job(config, run, problems, methods_named(config.methods), None, report)  # type: ignore[arg-type]
+    context = StageContext(config, run, problems, methods_named(config.methods), None, report)  # type: ignore[arg-type]
     _checkpoint(run.round(0))
-    _evaluate(job, run.round(0), right=1)
-    promote(job, run.round(0))
+    _evaluate(context, run.round(0), right=1)
+    promote(context, run.round(0))
     with run.round(1).stage("generate") as commit:
         rows = [_solution(*key, *value) for key, value in WRITTEN.items()]
         path = run.round(1).solutions / "part-00000.parquet"
@@ -57,10 +56,10 @@ def small_run(root: Path, **settings: object) -> RunDirectory:
             "statuses": {"cot": {"ok": 1, "no_answer": 1}, "pot": {"ok": 1, "timeout": 1}},
             "sandbox": {},
         }
-    filter_(job, run.round(1))
+    filter_(context, run.round(1))
     _checkpoint(run.round(1))
-    _evaluate(job, run.round(1), right=2)
-    promote(job, run.round(1))
+    _evaluate(context, run.round(1), right=2)
+    promote(context, run.round(1))
     write_rounds(run)
     return run
 
@@ -81,13 +80,13 @@ def _checkpoint(round_: RoundDirectory) -> None:
         commit.figures = {"rows": {"cot view": 2, "cot native": 1}, "steps": 3, "loss": 0.5}
 
 
-def _evaluate(job: Job, round_: RoundDirectory, right: int) -> None:
+def _evaluate(context: StageContext, round_: RoundDirectory, right: int) -> None:
     """All methods answer the first `right` of the two dev and of the two test problems rightly."""
-    names = [method.name for method in job.methods]
+    names = [method.name for method in context.methods]
     with round_.stage("evaluate") as commit:
         rows, figures = [], {}
         for name in ("dev", "test"):
-            problems = job.problems[name]
+            problems = context.problems[name]
             answers = [str(p.answer) if n < right else "0" for n, p in enumerate(problems)]
             given = [
                 _solution(p.id, m, f"The answer is {answer}.", "ok", answer, round_.number)

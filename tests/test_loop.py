@@ -16,14 +16,15 @@ import yaml
 from chaos import Kill, Run, Tally, carried_out, rows
 from micro import MICRO
 
-from mmst.methods.base import Solution
+from mmst.files import checksum, write_json
+from mmst.records import FilterDecision, Solution
+from mmst.runs.audit import verify_run
 from mmst.runs.directory import RunDirectory
-from mmst.runs.files import checksum, write_json
 from mmst.runs.live import read_progress
+from mmst.runs.stages import KEEPING
 from mmst.runs.tables import read_table
-from mmst.stages.filter import KEEPING, FateRow, read_kept
+from mmst.stages.filter import read_kept
 from mmst.stages.rows import TrainingRow
-from mmst.verifying import verify_run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -43,7 +44,7 @@ def command(config: Path, root: Path, *more: str) -> list[str]:
 
 KILLS = [
     Kill("replica", 1, "generate", 0.0, at_work=False),
-    Kill("judge", 1, "generate", 0.0, at_work=True),
+    Kill("verifier", 1, "generate", 0.0, at_work=True),
     Kill("trainer", 1, "train", 0.0, at_work=False),
     Kill("driver", 1, "evaluate", 0.0, at_work=False),
 ]
@@ -126,16 +127,16 @@ def test_every_problem_is_solved_by_every_method_and_every_sample_once(run) -> N
     assert len({row.seed for row in rows}) == len(rows)
 
 
-def test_every_solution_has_a_fate_with_a_reason_and_what_is_kept_is_right(run) -> None:
+def test_every_solution_has_a_decision_with_a_reason_and_what_is_kept_is_right(run) -> None:
     directory, _ = run
     round_ = directory.round(1)
     rows = {row.solution_id: row for path in round_.part_paths("generate") for row in read_table(path, Solution)}
-    fates = list(read_table(round_.fates, FateRow))
-    assert {fate.solution_id for fate in fates} == set(rows)
-    assert all(fate.reason for fate in fates)
-    kept = [fate for fate in fates if fate.kept]
+    decisions = list(read_table(round_.decisions, FilterDecision))
+    assert {decision.solution_id for decision in decisions} == set(rows)
+    assert all(decision.reason for decision in decisions)
+    kept = [decision for decision in decisions if decision.kept]
     assert kept
-    assert all(rows[fate.solution_id].answer is not None for fate in kept)
+    assert all(rows[decision.solution_id].answer is not None for decision in kept)
 
 
 def test_translations_name_their_origin_and_another_method(run) -> None:
@@ -244,7 +245,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def head():
-    """A Ray head of its own, as `ray start --head` makes it: the address of its job server, and its environment."""
+    """A Ray head of its own, as `ray start --head` makes it: the address of its context server, and its environment."""
     ports = {
         name: free_port()
         for name in ("port", "dashboard-port", "ray-client-server-port", "dashboard-agent-listen-port")
@@ -290,7 +291,7 @@ def test_a_submitted_job_succeeds_with_the_same_figures(run, head, tmp_path) -> 
     script = ["python", "ray_jobs/self_train.py", str(config), "--run-dir", str(root)]
     for _ in range(60):
         result = subprocess.run([*submit, *script], env=environment, capture_output=True, text=True, timeout=800)
-        if "No available agent" not in result.stderr:  # the job server answers before the node can take jobs
+        if "No available agent" not in result.stderr:  # the context server answers before the node can take jobs
             break
         time.sleep(2)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmst.methods.base import Solution
 from mmst.methods.socratic import pairs_in
+from mmst.records import Solution
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
 from mmst.stages.rows import TrainingRow
@@ -22,7 +22,7 @@ MICRO = {
         "synthetic": {
             "train": 30, "annotated": 300, "dev": 20, "test": 20, "views": ["socratic"],
             "views_everywhere": ["socratic"], "steps": {1: 1.0, 2: 1.0}, "operators": ["+", "-"], "largest": 9,
-            "largest_change": 5, "bound": 18, "distractors": 0, "wordings": 2,
+            "largest_change": 5, "bound": 18, "distractors": 0, "instructions": 2,
         }
     },
     "methods": ["socratic"],

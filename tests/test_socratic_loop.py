@@ -11,13 +11,13 @@ import pytest
 
 import mmst.loop
 import mmst.training
+from mmst.actors.verifier import Verifier
 from mmst.config import Config
 from mmst.config.file import build_config
-from mmst.judging.judge import Judge
-from mmst.methods.base import Completion, Request, Solution, Verdict
 from mmst.methods.socratic import pairs_in
 from mmst.problems.synthetic import SyntheticSpec, make_sets
 from mmst.progress import Reporter
+from mmst.records import Completion, Request, Solution, Verdict
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
 from mmst.stages.rows import TrainingRow
@@ -56,13 +56,13 @@ class Local:
 
     def __init__(self, config: Config, methods: list, report: Reporter, owner: Path) -> None:
         self.alone = len(config.roles) == 1
-        self.judge, self.loop = Judge(methods, config.sandbox), asyncio.Runner()
+        self.verify, self.loop = Verifier(methods, config.sandbox), asyncio.Runner()
 
     def __enter__(self) -> "Local":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.judge.close()
+        self.verify.close()
         self.loop.close()
 
     def wait(self, work: Coroutine) -> Any:
@@ -72,11 +72,11 @@ class Local:
         self.started.append((role, checkpoint.name))
         return Knowing(role, self.alone)
 
-    def judges(self) -> SimpleNamespace:
-        async def judge(method: str, completion: Completion) -> Verdict:
-            return self.judge.judge([(method, completion)])[0]
+    def verifiers(self) -> SimpleNamespace:
+        async def verify(method: str, completion: Completion) -> Verdict:
+            return self.verify.verify([(method, completion)])[0]
 
-        return SimpleNamespace(judge=judge)
+        return SimpleNamespace(verify=verify)
 
     def sandbox_counts(self) -> dict[str, int]:
         return {}
@@ -98,7 +98,7 @@ def fit(*, output: Path, role: str | None, **_: Any) -> TrainingResult:
 
 @pytest.fixture(params=["one", "two"])
 def run(request, tmp_path, monkeypatch) -> RunDirectory:
-    monkeypatch.setattr(mmst.loop, "Services", Local)
+    monkeypatch.setattr(mmst.loop, "Runtime", Local)
     monkeypatch.setattr(mmst.training, "train", fit)
     Local.started = []
     tree = {

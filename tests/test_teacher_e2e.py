@@ -14,11 +14,11 @@ from micro import MICRO
 from test_loop import command
 
 from mmst.config.file import build_config
-from mmst.methods.base import Solution
+from mmst.records import FilterDecision, Solution
 from mmst.runs.directory import RunDirectory
 from mmst.runs.opening import fork
 from mmst.runs.tables import read_table
-from mmst.stages.filter import FATES, FateRow, read_kept
+from mmst.stages.filter import DECISIONS, read_kept
 from mmst.stages.rows import TrainingRow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -69,30 +69,30 @@ def test_the_model_is_asked_again_with_the_answer_for_what_nothing_was_kept_of(t
     directory, said = taught
     round_ = directory.round(1)
     kept = {row.problem_id for row in read_kept(round_, "filter")}
-    hinted = solutions(directory, "hint")
-    assert hinted
-    assert not {row.problem_id for row in hinted} & kept
-    assert all("(The answer is" in row.prompt for row in hinted)
-    assert {row.checkpoint for row in hinted}.isdisjoint({"views, 50% corrupted"})
-    figures = round_.figures("hint")
+    rationalized = solutions(directory, "rationalize")
+    assert rationalized
+    assert not {row.problem_id for row in rationalized} & kept
+    assert all("(The answer is" in row.prompt for row in rationalized)
+    assert {row.checkpoint for row in rationalized}.isdisjoint({"views, 50% corrupted"})
+    figures = round_.figures("rationalize")
     assert figures["problems"] == 60 - len(kept)
-    assert figures["solutions"] == len(hinted) == figures["problems"] * 2 * 2
+    assert figures["solutions"] == len(rationalized) == figures["problems"] * 2 * 2
     assert figures["grows_by"] == pytest.approx(figures["kept"] / round_.figures("filter")["kept"], abs=1e-3)
     assert "unsolved problems were solved with their answer at hand" in said
-    fates = list(read_table(round_.hints / FATES, FateRow))
-    assert {fate.solution_id for fate in fates} == {row.solution_id for row in hinted}
+    decisions = list(read_table(round_.rationalizations / DECISIONS, FilterDecision))
+    assert {decision.solution_id for decision in decisions} == {row.solution_id for row in rationalized}
 
 
 def test_what_is_trained_names_its_source_and_shows_no_hint(taught) -> None:
     directory, _ = taught
     round_ = directory.round(1)
     rows = list(read_table(round_.pool, TrainingRow))
-    kept = {row.solution_id: row for stage in ("filter", "hint") for row in read_kept(round_, stage)}
-    assert {row.solution_id for row in rows if row.source in ("native", "hinted")} == set(kept)
+    kept = {row.solution_id: row for stage in ("filter", "rationalize") for row in read_kept(round_, stage)}
+    assert {row.solution_id for row in rows if row.source in ("native", "rationalized")} == set(kept)
     assert not any("(The answer is" in row.prompt for row in rows)
     origins = {row.origin_id for row in solutions(directory, "translate")}
     assert origins <= set(kept)
-    assert {row.solution_id for row in read_kept(round_, "hint")} <= origins
+    assert {row.solution_id for row in read_kept(round_, "rationalize")} <= origins
 
 
 class Server:

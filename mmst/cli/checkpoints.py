@@ -34,8 +34,8 @@ def evaluate(
     """
     from rich.console import Console
 
-    from mmst.evaluating import evaluate_checkpoint, figures_table
     from mmst.progress import Reporter
+    from mmst.serving.evaluating import evaluate_checkpoint, figures_table
 
     report = Reporter(Console(stderr=True))
     settings = [*(set_ or []), f"evaluation.samples={samples}"]
@@ -65,8 +65,8 @@ def solve(
     from rich.console import Console
 
     from mmst.errors import InputError
-    from mmst.evaluating import solutions_page, solve_question
     from mmst.progress import Reporter
+    from mmst.serving.evaluating import solutions_page, solve_question
 
     text = (sys.stdin.read() if question == "-" else question).strip()
     if not text:

@@ -43,8 +43,9 @@ def schema_() -> None:
     and as the first line of a configuration: # yaml-language-server: $schema=mmst.schema.json
     """
     from mmst.config.explain import schema
+    from mmst.methods import METHODS
 
-    typer.echo(json.dumps(schema(), indent=1, ensure_ascii=False))
+    typer.echo(json.dumps(schema(METHODS), indent=1, ensure_ascii=False))
 
 
 @app.command("explain")
@@ -56,8 +57,9 @@ def explain_(
     Example: mmst config explain filter.agreement.share
     """
     from mmst.config.explain import explain, schema
+    from mmst.methods import METHODS
 
-    tree = schema()
+    tree = schema(METHODS)
     found = explain(field, tree)
     head = f"{found.path}: {found.valid}" if found.path else found.text
     typer.echo(head + (f" (default {found.default})" if found.default is not None else ""))

@@ -220,7 +220,7 @@ def _pace(now: dict[str, Any]) -> str:
 
 
 def _verdict(row: dict[str, Any]) -> str:
-    """What judging and filtering made of a solution, in one line."""
+    """What verifying and filtering made of a solution, in one line."""
     if row["status"] == "turn":
         return f"a turn on the way ({row['role']})"
     parts = [row["status"] if row["answer"] is None else f"{row['status']}, answer {row['answer']}"]
@@ -235,7 +235,7 @@ def _verdict(row: dict[str, Any]) -> str:
 def _computed(row: dict[str, Any]) -> str:
     """What a straight-line program computed on its way; empty for anything else."""
     from mmst.methods import METHODS
-    from mmst.sandbox import values_by_line
+    from mmst.verify.programs import values_by_line
 
     method = METHODS.get(row["method"])
     values = values_by_line(method.solution(row["text"])) if method and method.view == "program" else None

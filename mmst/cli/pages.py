@@ -21,7 +21,7 @@ def dashboard(
     ),
     port: Annotated[int, typer.Option(help="Port; 0 takes any that is free.", min=0, max=65535)] = 8200,
 ) -> None:
-    """Runs as pages in a browser, live while they go: figures, and every solution with its verdict and fate.
+    """Runs as pages in a browser, live while they go: figures, and every solution with its verdict and decision.
 
     Example: mmst dashboard runs/tiny
     """

@@ -14,14 +14,14 @@ def compare(
     in_: In = "-",
     out: Out = "-",
     gold_field: Annotated[str, typer.Option(help="Column of the reference answer.")] = "gold",
-    prediction_field: Annotated[str, typer.Option(help="Column of the answer to judge.")] = "prediction",
+    prediction_field: Annotated[str, typer.Option(help="Column of the answer to verify.")] = "prediction",
 ) -> None:
     """Tell whether answers are equal: rows {id, gold, prediction} gain {equal, reason}; equal null is undecided.
 
     Example: mmst compare --in pairs.jsonl --out verdicts.jsonl
     """
-    from mmst.answers import compare_rows
     from mmst.jsonl import read_rows, write_rows
+    from mmst.verify.answers import compare_rows
 
     rows = compare_rows(read_rows(in_), gold_field=gold_field, prediction_field=prediction_field)
     write_rows(out, rows)
@@ -44,7 +44,8 @@ def execute(
     import os
 
     from mmst.jsonl import read_rows, write_rows
-    from mmst.sandbox import Limits, Sandbox, execute_rows
+    from mmst.verify.execute import execute_rows
+    from mmst.verify.programs import Limits, Sandbox
 
     limits = Limits(cpu_seconds=cpu_seconds, wall_seconds=wall_seconds)
     with Sandbox(limits, workers=workers or os.cpu_count() or 1, allow_weak=allow_weak) as sandbox:
@@ -62,25 +63,25 @@ def filter_(
     cap: Annotated[int, typer.Option(help="Solutions kept per problem and method.", min=1)] = 2,
     allow_weak: Annotated[bool, typer.Option(help="Run programs even where the kernel offers no protection.")] = False,
 ) -> None:
-    """Judge, label and filter solutions: rows {problem_id, question, answer?, method, text} gain
+    """Verifier, label and filter solutions: rows {problem_id, question, answer?, method, text} gain
     {status, answer_found, label, kept, reason}.
 
     Example: mmst filter --label gold --in solutions.jsonl --out filtered.jsonl
     """
+    from mmst.actors.verifier import Verifier
     from mmst.config import FilterConfig, SandboxConfig
     from mmst.jsonl import read_rows, write_rows
-    from mmst.judging.judge import Judge
     from mmst.methods import METHODS
-    from mmst.methods.base import Completion, Verdict
+    from mmst.records import Completion, Verdict
     from mmst.selection import filter_rows
 
-    judge = Judge(list(METHODS.values()), SandboxConfig(allow_weak=allow_weak))
+    verify = Verifier(list(METHODS.values()), SandboxConfig(allow_weak=allow_weak))
 
     def read(method: str, text: str) -> Verdict:
-        return judge.judge([(method, Completion(text, "stop", 0))])[0]
+        return verify.verify([(method, Completion(text, "stop", 0))])[0]
 
     try:
         settings = FilterConfig(label=label, cap=cap)
         write_rows(out, filter_rows(read_rows(in_), read, settings, text_field=text_field))
     finally:
-        judge.close()
+        verify.close()

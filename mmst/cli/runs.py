@@ -35,7 +35,7 @@ def run(
 
     place = run_dir or str(Path("runs") / resolved.name)
     if dry_run:
-        from mmst.dry_run import check
+        from mmst.doctor.dry_run import check
 
         with run_to_read(place) as root:
             check(resolved, root)
@@ -47,12 +47,12 @@ def run(
     from mmst.runs.opening import fork_once
     from mmst.runs.status import status_of
 
-    report = Reporter(page=round_report)
+    report = Reporter()
     try:
         with run_directory(place, report.line) as root:
             if fork is not None:
                 fork_once(fork, root, resolved, from_round)
-            reason = self_train(resolved, root, report)
+            reason = self_train(resolved, root, report, round_report)
     except KeyboardInterrupt:
         print("mmst: interrupted; the same line goes on where it was", file=sys.stderr)
         raise
@@ -76,4 +76,4 @@ def experiment(
     from mmst.progress import Reporter
 
     name = file.stem if scale == 1.0 else f"{file.stem}-x{scale:g}"
-    run_experiment(file, out_dir or Path("runs") / name, Reporter(page=round_report), scale)
+    run_experiment(file, out_dir or Path("runs") / name, Reporter(), scale, round_report)

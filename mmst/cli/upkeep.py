@@ -17,8 +17,8 @@ def verify_run(
 
     Example: mmst verify-run runs/tiny
     """
+    from mmst.runs.audit import as_json, verify_run
     from mmst.runs.storage import run_to_read
-    from mmst.verifying import as_json, verify_run
 
     with run_to_read(run_dir) as root:
         faults, counts = verify_run(root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,11 @@ class Field:
     inside: tuple[str, ...] = ()
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a configuration file, for editors; names of methods are among the valid values."""
-    from mmst.methods import METHODS
-
+def schema(methods: Iterable[str] = ()) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a configuration file, for editors; `methods` are the valid method names."""
     tree = Config.model_json_schema()
-    tree["properties"]["methods"]["items"]["enum"] = list(METHODS)
+    if names := list(methods):
+        tree["properties"]["methods"]["items"]["enum"] = names
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **tree, "title": "mmst configuration"}
 
 

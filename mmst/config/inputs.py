@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from mmst.config.section import Count, Section, Share
-from mmst.problems.synthetic.spec import SyntheticSpec
+from mmst.config.synthetic import SyntheticSpec
 
 
 class ScratchConfig(Section):

@@ -59,8 +59,8 @@ class ClusterConfig(Section):
     """Threads of one train worker; none takes its logical CPUs, at least 1."""
     train_gpus: Annotated[float, Field(ge=0)] = 0.0
     """GPUs of one train worker."""
-    judges: Count | None = None
-    """Judge actors (0 logical CPUs each); none takes one per core, at most 8."""
+    verifiers: Count | None = None
+    """Verifier actors (0 logical CPUs each); none takes one per core, at most 8."""
     in_flight: Count = 512
     """Problems × methods × samples that are being solved at the same time, per replica."""
     resource_timeout: Annotated[float, Field(gt=0)] = 600.0

@@ -10,19 +10,19 @@ from pathlib import Path
 from mmst.dashboard.run import Round, Run
 from mmst.stages.parts import finished
 
-KINDS = {"native": "generate", "hinted": "hint", "translated": "translate", "evaluation": "evaluate"}
+KINDS = {"native": "generate", "rationalized": "rationalize", "translated": "translate", "evaluation": "evaluate"}
 """Of solutions, with the stage that writes them: made for train problems, made with the answer at hand, rewritten from
 these, answers to dev and test problems."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """The files with the solutions of one kind that a round has written, and the one with their fates."""
+    """The files with the solutions of one kind that a round has written, and the one with their decisions."""
 
     round: Round
     kind: str
     files: list[str]
-    fates: str | None
+    decisions: str | None
 
     @property
     def done(self) -> bool:
@@ -36,7 +36,7 @@ def solution_files(run: Run, number: int | None = None, kind: str = "") -> Itera
         for each, stage in KINDS.items():
             wanted = number in (None, round_.number) and kind in ("", each)
             if wanted and (files := parts_of(round_, stage)):
-                yield Written(round_, each, files, _fates(round_, each))
+                yield Written(round_, each, files, _decisions(round_, each))
 
 
 def parts_of(round_: Round, stage: str) -> list[str]:
@@ -44,23 +44,27 @@ def parts_of(round_: Round, stage: str) -> list[str]:
     manifest = round_.manifests.get(stage)
     directory = round_.directory
     if manifest is None:
-        folders = {"generate": directory.solutions, "hint": directory.hints, "translate": directory.translations}
+        folders = {
+            "generate": directory.solutions,
+            "rationalize": directory.rationalizations,
+            "translate": directory.translations,
+        }
         folder = folders.get(stage)
         there = sorted(folder.glob("part-*.parquet")) if folder else []
         return [str(path) for path in there if _stands(path)]
     paths = [directory.root / part["path"] for part in manifest.get("parts", [])]
-    fates = directory.fates.name
-    return [str(path) for path in paths if path.suffix == ".parquet" and path.name != fates and path.exists()]
+    decisions = directory.decisions.name
+    return [str(path) for path in paths if path.suffix == ".parquet" and path.name != decisions and path.exists()]
 
 
-def _fates(round_: Round, kind: str) -> str | None:
+def _decisions(round_: Round, kind: str) -> str | None:
     directory = round_.directory
     stage, folder = {
         "native": ("filter", directory.root),
-        "hinted": ("hint", directory.hints),
+        "rationalized": ("rationalize", directory.rationalizations),
         "translated": ("translate", directory.translations),
     }.get(kind, ("", directory.root))
-    path = folder / directory.fates.name
+    path = folder / directory.decisions.name
     return str(path) if stage in round_.manifests and path.exists() else None
 
 

@@ -45,7 +45,7 @@ def _rates(run: Run, state: Mapping[str, Any]) -> list[str]:
     rates = []
     if speed := state.get("per_second"):
         unit = state.get("unit", "")
-        rates.append(f"{speed:,.1f} {unit}/s" + (", each judged as it arrives" if unit == "solutions" else ""))
+        rates.append(f"{speed:,.1f} {unit}/s" + (", each verified as it arrives" if unit == "solutions" else ""))
     if tokens := state.get("tokens_per_second"):
         rates.append(f"{tokens:,.0f} tokens/s")
     round_ = run.round(state["round"]) if state.get("stage") == "train" else None

@@ -159,7 +159,7 @@ def _solved(queries: Queries, run: Run, filters: ProblemFilters) -> str:
         columns = ", ".join(
             f"bool_or(method = ${m} AND split_part(reason, ':', 1) IN ({right})) AS is_{m}" for m in names
         )
-        rows = f"SELECT problem_id, {columns} FROM {read([str(round_.directory.fates)])} GROUP BY problem_id"
+        rows = f"SELECT problem_id, {columns} FROM {read([str(round_.directory.decisions)])} GROUP BY problem_id"
     elif files and figures.exists():
         stage = "evaluate"
         right_of = json.loads(figures.read_text(encoding="utf-8"))[filters.set].get("right") or {}

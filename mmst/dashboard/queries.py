@@ -31,7 +31,7 @@ class Filters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     round: int | None = Field(default=None, ge=0, le=999)
-    kind: Literal["", "native", "hinted", "translated", "evaluation"] = ""
+    kind: Literal["", "native", "rationalized", "translated", "evaluation"] = ""
     method: str = ""
     status: str = ""
     label: str = ""
@@ -72,7 +72,7 @@ class Filters(BaseModel):
 class Queries:
     """DuckDB in this process. Every thread asks through a cursor of its own; no network, no files but those named.
 
-    What pages are found by (ids, methods, verdicts, fates; of 800,000 solutions 12 MB) is kept, compressed, for as long
+    What pages are found by (ids, methods, verdicts, decisions; of 800,000 solutions 12 MB) is kept, compressed, for as long
     as the files that it comes from stay what they are. Texts stay in the files: those of a page's rows are fetched.
     """
 
@@ -84,7 +84,7 @@ class Queries:
         self._duckdb.execute("SET parquet_metadata_cache = true; SET enable_progress_bar = false")
         self._duckdb.execute("ATTACH ':memory:' AS kept (COMPRESS)")
         self._kept: dict[str, Any] = {}
-        self._keeper = self._duckdb.cursor()
+        self._filter = self._duckdb.cursor()
         self._keeping = threading.Lock()
         self._most_given: dict[tuple[Any, ...], tuple[str, float, float | None] | None] = {}
 
@@ -93,14 +93,14 @@ class Queries:
         table = 'kept."' + name.replace('"', "") + '"'
         with self._keeping:
             if self._kept.get(name) != state:
-                self._keeper.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}", dict(parameters or {}))
-                self._keeper.execute("CHECKPOINT kept")  # this is what compresses
+                self._filter.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}", dict(parameters or {}))
+                self._filter.execute("CHECKPOINT kept")  # this is what compresses
                 self._kept[name] = state
         return table
 
     def close(self) -> None:
         """Break off what is being kept just now, so that nobody waits for it."""
-        self._keeper.interrupt()
+        self._filter.interrupt()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """The result as rows by column name."""
@@ -110,7 +110,7 @@ class Queries:
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def solutions(self, run: Run, filters: Filters) -> tuple[list[dict[str, Any]], bool]:
-        """A page of solutions with their fates, and whether there are more."""
+        """A page of solutions with their decisions, and whether there are more."""
         written = list(solution_files(run, filters.round, filters.kind))
         if not written:
             return [], False
@@ -151,7 +151,7 @@ class Queries:
         return int(self.rows(f"SELECT count(*) AS n FROM ({self.source(written)}) WHERE {where}", parameters)[0]["n"])
 
     def fetch(self, run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """These solutions whole and with their fates, in their order; those that no file has are left out."""
+        """These solutions whole and with their decisions, in their order; those that no file has are left out."""
         written = list(solution_files(run))
         if not written or not ids:
             return []
@@ -186,15 +186,15 @@ class Queries:
         return " UNION ALL BY NAME ".join(f"SELECT * FROM {self._found_by(each)}" for each in written)
 
     def _found_by(self, written: Written) -> str:
-        fate, joined = _NO_FATE, ""
-        if written.fates is not None:
-            fates = f"SELECT solution_id, {_FATE} FROM {read([written.fates])}"
-            fate, joined = _FATE, f" LEFT JOIN ({fates}) USING (solution_id)"
-        rows = f"{_FOUND_BY}, '{written.kind}' AS kind, filename, {fate} FROM {read(written.files)}{joined}"
+        decision, joined = _NO_FATE, ""
+        if written.decisions is not None:
+            decisions = f"SELECT solution_id, {_FATE} FROM {read([written.decisions])}"
+            decision, joined = _FATE, f" LEFT JOIN ({decisions}) USING (solution_id)"
+        rows = f"{_FOUND_BY}, '{written.kind}' AS kind, filename, {decision} FROM {read(written.files)}{joined}"
         if not written.done:
             return f"(SELECT {rows})"
         round_ = written.round
-        state = (round_.manifests[KINDS[written.kind]].get("finished"), written.fates)
+        state = (round_.manifests[KINDS[written.kind]].get("finished"), written.decisions)
         return self.kept(
             f"{round_.directory.root} {written.kind}", state, f"SELECT {rows} ORDER BY filename, file_row_number"
         )
@@ -230,9 +230,9 @@ class Queries:
         if not found:
             return None
         labelled = None
-        if "filter" in round_.manifests and round_.directory.fates.exists():
+        if "filter" in round_.manifests and round_.directory.decisions.exists():
             sql = "SELECT avg(CASE WHEN label_key = $key THEN 1 ELSE 0 END) AS share FROM"
-            sql += f" {read([str(round_.directory.fates)])} WHERE label_key IS NOT NULL"
+            sql += f" {read([str(round_.directory.decisions)])} WHERE label_key IS NOT NULL"
             labelled = self.rows(sql, {"key": found[0]["key"]})[0]["share"]
         return found[0]["key"], found[0]["share"], labelled
 

@@ -11,8 +11,8 @@ from mmst.dashboard.rounds import rounds_table, run_charts
 from mmst.dashboard.run import Round, Run, look
 from mmst.dashboard.warnings import warnings_of
 from mmst.errors import InputError
+from mmst.files import write_text
 from mmst.runs.directory import RoundDirectory
-from mmst.runs.files import write_text
 from mmst.runs.status import run_at
 
 REPORT = "report.html"

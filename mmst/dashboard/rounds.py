@@ -9,10 +9,10 @@ from typing import Any
 
 from mmst.dashboard.charts import Chart, Series, Table, stacked, thinned
 from mmst.dashboard.run import Round, Run
-from mmst.runs.directory import STAGES
+from mmst.runs.stages import STAGES
 
 RIGHT = ("kept", "duplicate", "cap", "balance", "calculation")
-"""Fates of solutions whose answer equals the label, whatever became of them."""
+"""Decisions of solutions whose answer equals the label, whatever became of them."""
 
 
 def run_charts(run: Run) -> list[Chart]:
@@ -34,10 +34,12 @@ def _run_charts(run: Run) -> Iterator[Chart]:
     labels = {r.number: _labels(r) for r in run.rounds if "filter" in r.manifests}
     yield stacked("labels", "Where labels come from", "round", "share of problems", labels, share=True)
     yield agreement_chart(run)
-    fates = {
+    decisions = {
         r.number: kept_first(r.figures("filter").get("reasons", {})) for r in run.rounds if "filter" in r.manifests
     }
-    yield stacked("fates", "Kept, and why the rest was dropped", "round", "share of solutions", fates, share=True)
+    yield stacked(
+        "decisions", "Kept, and why the rest was dropped", "round", "share of solutions", decisions, share=True
+    )
 
 
 def accuracy_chart(run: Run, name: str) -> Chart:
@@ -78,7 +80,7 @@ def round_charts(run: Run, round_: Round) -> list[Chart]:
     statuses = round_.figures("generate").get("statuses") or {}
     charts = [
         stacked("verdicts", "Verdicts by method", "method", "share of solutions", statuses, share=True),
-        stacked("reasons", "Fates by stage", "stage", "solutions", _reasons(round_)),
+        stacked("reasons", "Decisions by stage", "stage", "solutions", _reasons(round_)),
         loss_chart(run.root, round_),
         stacked("trained", "What was trained on", "task", "rows", _rows_by_task(round_)),
     ]
@@ -160,7 +162,7 @@ def _rate(round_: Round, stage: str) -> str:
     if not seconds or not count or stage not in ("generate", "translate"):
         return ""
     tokens = f", {figures['tokens'] / seconds:,.0f} tokens/s" if figures.get("tokens") else ""
-    return f"{count / seconds:,.0f} solutions made and judged/s{tokens}"
+    return f"{count / seconds:,.0f} solutions made and verified/s{tokens}"
 
 
 def accuracy_table(round_: Round) -> Table:
@@ -182,7 +184,7 @@ def accuracy_table(round_: Round) -> Table:
 
 
 def kept_first(reasons: Mapping[str, float]) -> dict[str, float]:
-    """Fates in an order of their own: what was kept, then reasons by name."""
+    """Decisions in an order of their own: what was kept, then reasons by name."""
     return dict(sorted(reasons.items(), key=lambda item: (item[0] != "kept", item[0])))
 
 
@@ -208,7 +210,7 @@ def _rows_by_task(round_: Round) -> dict[str, dict[str, float]]:
 
 def _kept_by(round_: Round) -> dict[str, int]:
     kept = {f"{m} native": n for m, n in (round_.figures("filter").get("kept_by_method") or {}).items()}
-    for stage, origin in (("hint", "hinted"), ("translate", "translated")):
+    for stage, origin in (("rationalize", "rationalized"), ("translate", "translated")):
         kept |= {f"{m} {origin}": n for m, n in (round_.figures(stage).get("kept_by_method") or {}).items()}
     return dict(sorted(kept.items()))  # as in the pool: what is the same has the same colour
 
@@ -226,7 +228,7 @@ def _agreement_precision(round_: Round) -> float | None:
 
 def _reasons(round_: Round) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for stage in ("filter", "hint", "translate"):
+    for stage in ("filter", "rationalize", "translate"):
         if reasons := round_.figures(stage).get("reasons"):
             found[stage] = kept_first(reasons)
     return found

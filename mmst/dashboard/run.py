@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mmst.errors import InputError
-from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
+from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.live import PROGRESS
 from mmst.runs.lock import holder_of
+from mmst.runs.stages import STAGES
 from mmst.runs.status import config_of, runs_under, status_of
 
 STALE = 60.0

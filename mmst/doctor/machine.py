@@ -100,7 +100,7 @@ def shared_memory(size: int | None = None) -> Finding:
 
 def sandbox() -> Finding:
     """What keeps model-written programs in; the self-test tries what must not work."""
-    from mmst.sandbox import Sandbox
+    from mmst.verify.programs import Sandbox
 
     with Sandbox(allow_weak=True) as tried:
         protection = tried.protection

@@ -15,7 +15,7 @@ from typing import Any
 
 from mmst.config import EngineConfig
 from mmst.errors import GaveUp, InputError
-from mmst.methods.base import Completion, Request
+from mmst.records import Completion, Request
 from mmst.waiting import SAY_EVERY, in_words, may_grow, shortage_of
 
 _CHUNK = 64
@@ -45,7 +45,7 @@ class _Asked:
 
 
 class Engine:
-    """A model being served (`mmst.methods.base.Model`) by a Ray Serve application that this process owns.
+    """A model being served (`mmst.methods.method.Model`) by a Ray Serve application that this process owns.
 
     `complete` is called from one event loop; everything else may take long, blocks, and is called outside of it.
     """
@@ -89,7 +89,7 @@ class Engine:
         return engine
 
     def load(self, checkpoint: Path | str) -> None:
-        """Have all replicas hold another checkpoint: in place with proof, where that can't be by a fresh engine."""
+        """Have all replicas hold another checkpoint: in place with a weight check, where that can't be by a fresh engine."""
         _check(checkpoint, self._config)
         self._deploy(checkpoint)
 

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from typing import Any, TypedDict
 
 from mmst.config import EngineConfig
-from mmst.engine.proof import Proof, proof_of
 from mmst.engine.tokens import Codec, shape_of
-from mmst.methods.base import Completion, Request
+from mmst.engine.weight_check import WeightCheck, proof_of
+from mmst.records import Completion, Request
 
 _GATHER = 0.005
 _DRAIN = 120.0
@@ -52,7 +52,7 @@ class Replica:
         self._busy = 0
         self._changed = asyncio.Condition()
         self._numbers = itertools.count()
-        self._proof: Proof | None = None
+        self._weight_check: WeightCheck | None = None
         self._shape: str | None = None
         self._report: Report | None = None
         if not config.gpus:
@@ -194,14 +194,14 @@ class Replica:
             await self._engine.collective_rpc("load_checkpoint", args=(checkpoint,))
             if not await self._engine.reset_prefix_cache():
                 return "the prefix cache of the old weights could not be dropped"
-            return await self._prove(proof_of(checkpoint, self._dtype), self._proof)
+            return await self._prove(proof_of(checkpoint, self._dtype), self._weight_check)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
-    async def _prove(self, proof: Proof, before: Proof | None) -> str | None:
-        found = await asyncio.gather(*(self._logprobs(prompt) for prompt in proof.prompts))
-        self._proof, self._gap = proof, proof.difference(found)
-        return proof.fault(found, before)
+    async def _prove(self, weight_check: WeightCheck, before: WeightCheck | None) -> str | None:
+        found = await asyncio.gather(*(self._logprobs(prompt) for prompt in weight_check.prompts))
+        self._weight_check, self._gap = weight_check, weight_check.difference(found)
+        return weight_check.fault(found, before)
 
     async def _logprobs(self, prompt: list[int]) -> list[float]:
         from vllm import SamplingParams

@@ -21,7 +21,7 @@ import httpx
 from mmst.config import EndpointConfig
 from mmst.engine.replies import ANSWERED, UNREACHABLE, Replies
 from mmst.errors import InputError
-from mmst.methods.base import Completion, Request
+from mmst.records import Completion, Request
 
 _AGAIN = {408, 409, 425, 429}
 """Besides 5xx: worth another try."""
@@ -45,7 +45,7 @@ class _Fault:
 
 
 class Endpoint:
-    """A teacher elsewhere (`mmst.methods.base.Model`).
+    """A teacher elsewhere (`mmst.methods.method.Model`).
 
     Parameters
     ----------

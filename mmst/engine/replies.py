@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmst.errors import InputError
-from mmst.methods.base import Completion
+from mmst.records import Completion
 
 ANSWERED = "ok"
 UNREACHABLE = "unreachable"

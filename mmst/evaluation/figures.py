@@ -104,18 +104,18 @@ def _accuracy(outcomes: Sequence[Outcome], right: Mapping[str, set[str]], aside:
 
 def _agreement(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     """How often methods agree, and how often what they agree on is right."""
-    total = agreed = judged = right = 0
+    total = agreed = verified = right = 0
     for outcome in outcomes:
         total += 1
         counts = Counter(key for key in outcome.keys.values() if key is not None).most_common(2)
         if counts and counts[0][1] >= 2 and (len(counts) == 1 or counts[0][1] > counts[1][1]):
             agreed += 1
-            judged += outcome.gold is not None
+            verified += outcome.gold is not None
             right += outcome.right(counts[0][0])
     return {
         "share": agreed / total if total else 0.0,
-        "precision": right / judged if judged else None,
-        "interval": wilson(right, judged) if judged else None,
+        "precision": right / verified if verified else None,
+        "interval": wilson(right, verified) if verified else None,
     }
 
 

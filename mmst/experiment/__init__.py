@@ -15,11 +15,11 @@ from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
 from mmst.experiment.results import TRANSFER, collect, complements, summarise
 from mmst.experiment.tables import complement_markdown, markdown, plot, rich_table
-from mmst.loop import self_train
+from mmst.files import write_json, write_text
+from mmst.loop import OnRound, self_train
 from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
 from mmst.runs.directory import RunDirectory
-from mmst.runs.files import write_json, write_text
 from mmst.runs.opening import fork
 from mmst.runs.status import status_of
 
@@ -58,7 +58,9 @@ class Experiment(BaseModel):
     """Settings of each arm, by dotted key. Those that round 0 depends on must not differ where it is shared."""
 
 
-def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) -> None:
+def run_experiment(
+    file: Path, out: Path, report: Reporter, scale: float = 1.0, on_round: OnRound | None = None
+) -> None:
     """Run what is not done yet; `results.jsonl`, `table.md` and `plot.png` in `out` grow with every finished arm.
 
     `scale` multiplies the settings that the file names as `scaled`. Raises InputError for a bad file, an unknown
@@ -78,10 +80,10 @@ def run_experiment(file: Path, out: Path, report: Reporter, scale: float = 1.0) 
             shared = out / f"seed-{seed}" / (SHARED if experiment.round_zero == "shared" else f"{SHARED}-{group[0]}")
             if not (root / "config.yaml").exists():
                 report.line(f"seed {seed}, round 0")
-                self_train(_only_round_zero(experiment, file, group, seed), shared.absolute(), report)
+                self_train(_only_round_zero(experiment, file, group, seed), shared.absolute(), report, on_round)
                 fork(shared, root, config)
             report.line(f"seed {seed}, {name}")
-            self_train(config, root.absolute(), report)
+            self_train(config, root.absolute(), report, on_round)
             write_results(experiment, out)
     if experiment.transfer is not None:
         for seed in experiment.seeds:
@@ -198,7 +200,7 @@ def _round_zero_part(config: Config) -> dict[str, Any]:
 
 def _measure_transfer(experiment: Experiment, file: Path, directory: Path, seed: int, report: Reporter) -> None:
     """Write `transfer.json` into every arm that has none yet."""
-    from mmst.transfer import measure_transfer
+    from mmst.experiment.transfer import measure_transfer
 
     arms = [name for name in experiment.arms if not (directory / name / TRANSFER).exists()]
     if not arms:

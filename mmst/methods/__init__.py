@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mmst.errors import InputError
-from mmst.methods.base import Method
 from mmst.methods.cot import ChainOfThought
 from mmst.methods.eot import EquationOfThought
+from mmst.methods.method import Method
 from mmst.methods.pot import ProgramOfThought
 from mmst.methods.prefix import PrefixTree
 from mmst.methods.socratic import Socratic

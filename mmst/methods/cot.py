@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mmst.answers import find_answer
-from mmst.methods.base import Shot, Verdict, Wording
+from mmst.methods.prompts import FewShotExample, TaskPrompt
 from mmst.methods.rationale import Rationale
+from mmst.records import Verdict
+from mmst.verify.answers import find_answer
 
 if TYPE_CHECKING:
-    from mmst.sandbox import Sandbox
+    from mmst.verify.programs import Sandbox
 
 _STATED = re.compile(r"\banswer is\b|####|\\boxed", re.IGNORECASE)
 
@@ -20,16 +21,16 @@ class ChainOfThought(Rationale):
 
     name = "cot"
     view = "cot"
-    wording = Wording(
+    task_prompt = TaskPrompt(
         solve="Solve it in words.",
         translate="Rewrite it in words.",
         explain='Write out the calculation of each step, and end with a line "The answer is ...".',
-        shots=(
-            Shot(
+        few_shot=(
+            FewShotExample(
                 "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
                 "The boxes hold 3 * 12 = 36 pencils.\nMia keeps 36 - 5 = 31 pencils.\nThe answer is 31.",
             ),
-            Shot(
+            FewShotExample(
                 "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
                 "A child pays 8 / 2 = 4 dollars.\nThe adults pay 2 * 8 = 16 dollars.\n"
                 "The children pay 3 * 4 = 12 dollars.\nTogether they pay 16 + 12 = 28 dollars.\nThe answer is 28.",

@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from mmst.answers.calculations import calculation_key
+from mmst.verify.answers.calculations import calculation_key
 
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*|[-+*/=%^<>]")
 

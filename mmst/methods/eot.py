@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mmst.answers import read_answer
-from mmst.answers.calculations import false_calculation
-from mmst.equations import Outcome, attempt, solve_text, system_key
-from mmst.methods.base import Method, Shot, Verdict, Wording
 from mmst.methods.duplicates import text_key
+from mmst.methods.method import Method
+from mmst.methods.prompts import FewShotExample, TaskPrompt
 from mmst.problems.views import views_from_equation
+from mmst.records import Verdict
+from mmst.verify.answers import read_answer
+from mmst.verify.answers.calculations import false_calculation
+from mmst.verify.equations import Outcome, attempt, solve_text, system_key
 
 if TYPE_CHECKING:
-    from mmst.sandbox import Sandbox
+    from mmst.verify.programs import Sandbox
 
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _ANS = re.compile(r"^\s*ans\s*=", re.MULTILINE)
@@ -29,17 +31,17 @@ class EquationOfThought(Method):
     view = "system"
     other_views = ("equation",)
     executed = True
-    wording = Wording(
+    task_prompt = TaskPrompt(
         solve="Solve it by equations.",
         translate="Rewrite it as equations.",
         explain="Write equations over named quantities, one per line, each after a comment line (#) that says what it "
         "means, and end with a line `ans = ` and the name of the answer. Write nothing else.",
-        shots=(
-            Shot(
+        few_shot=(
+            FewShotExample(
                 "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
                 "# Mia buys 3 boxes of 12 pencils\nbought = 3 * 12\n# She gives away 5\nkept = bought - 5\nans = kept",
             ),
-            Shot(
+            FewShotExample(
                 "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
                 "# A child pays half of 8 dollars\n2 * child = 8\n# 2 adults and 3 children\n"
                 "total = 2 * 8 + 3 * child\nans = total",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mmst.answers import read_answer
-from mmst.methods.base import Method, Shot, Verdict, Wording
 from mmst.methods.constant import program_calculates
 from mmst.methods.duplicates import program_key
-from mmst.sandbox import values_by_line
+from mmst.methods.method import Method
+from mmst.methods.prompts import FewShotExample, TaskPrompt
+from mmst.records import Verdict
+from mmst.verify.answers import read_answer
+from mmst.verify.programs import values_by_line
 
 if TYPE_CHECKING:
-    from mmst.sandbox import Sandbox
+    from mmst.verify.programs import Sandbox
 
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL | re.IGNORECASE)
 
@@ -23,16 +25,16 @@ class ProgramOfThought(Method):
     name = "pot"
     view = "program"
     executed = True
-    wording = Wording(
+    task_prompt = TaskPrompt(
         solve="Solve it by a program.",
         translate="Rewrite it as a program.",
         explain="Write Python that computes the answer, one step per line, and prints it. Write nothing else.",
-        shots=(
-            Shot(
+        few_shot=(
+            FewShotExample(
                 "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
                 "bought = 3 * 12\nkept = bought - 5\nprint(kept)",
             ),
-            Shot(
+            FewShotExample(
                 "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
                 "child = 8 / 2\nadults = 2 * 8\nchildren = 3 * child\nprint(adults + children)",
             ),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mmst.answers import read_answer
-from mmst.answers.numerals import answer_text
-from mmst.methods.base import Method, Shot, Verdict, Wording
 from mmst.methods.duplicates import text_key
+from mmst.methods.method import Method
+from mmst.methods.prompts import FewShotExample, TaskPrompt
 from mmst.problems.views import NotReadable, calculations_of, prefix_of, read_equation, read_prefix
+from mmst.records import Verdict
+from mmst.verify.answers import read_answer
+from mmst.verify.answers.numerals import answer_text
 
 if TYPE_CHECKING:
-    from mmst.sandbox import Sandbox
+    from mmst.verify.programs import Sandbox
 
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _LABEL = re.compile(r"^[^\n:]*:\s*")
@@ -25,17 +27,17 @@ class PrefixTree(Method):
     view = "prefix"
     other_views = ("equation",)
     executed = True
-    wording = Wording(
+    task_prompt = TaskPrompt(
         solve="Solve it by a prefix expression.",
         translate="Rewrite it as a prefix expression.",
         explain="Write one expression of numbers and + - * / that computes the answer, with each operator before its "
         "two operands (+ 3 * 4 5 is 3 + 4 * 5), in one line. Write nothing else.",
-        shots=(
-            Shot(
+        few_shot=(
+            FewShotExample(
                 "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
                 "- * 3 12 5",
             ),
-            Shot(
+            FewShotExample(
                 "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
                 "+ * 2 8 * 3 / 8 2",
             ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mmst.answers.calculations import calculations, false_calculation
-from mmst.methods.base import Method
 from mmst.methods.duplicates import rationale_key
+from mmst.methods.method import Method
+from mmst.verify.answers.calculations import calculations, false_calculation
 
 
 class Rationale(Method):

@@ -13,19 +13,20 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from mmst.answers import find_answer
-from mmst.answers.finding import states_answer
 from mmst.config import Config, SocraticConfig
 from mmst.errors import InputError
-from mmst.methods.base import Example, Shot, Turn, Verdict, Wording
 from mmst.methods.duplicates import text_key
+from mmst.methods.prompts import FewShotExample, TaskPrompt
 from mmst.methods.rationale import Rationale
+from mmst.records import Example, Turn, Verdict
+from mmst.verify.answers import find_answer
+from mmst.verify.answers.finding import states_answer
 
 if TYPE_CHECKING:
-    from mmst.methods.asking import Asking
-    from mmst.methods.base import Completion, Draw, Judge, Model
-    from mmst.problems.record import Problem
-    from mmst.sandbox import Sandbox
+    from mmst.methods.method import Model, SamplingParams, Verify
+    from mmst.methods.prompts import PromptFormat
+    from mmst.records import Completion, Problem
+    from mmst.verify.programs import Sandbox
 
 Pair = tuple[str, str]
 """A sub-question and its answer; the answer is empty where there is none."""
@@ -119,12 +120,12 @@ def to_answer(question: str, done: Sequence[Pair], questions: Sequence[str]) -> 
 
 
 _DIALOGUES = (
-    Shot(
+    FewShotExample(
         "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
         "Q: How many pencils do the boxes hold?\nA: The boxes hold 3 * 12 = 36 pencils.\n"
         "Q: How many pencils does Mia keep?\nA: Mia keeps 36 - 5 = 31 pencils.\nThe answer is 31.",
     ),
-    Shot(
+    FewShotExample(
         "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
         "Q: What does a child pay?\nA: A child pays 8 / 2 = 4 dollars.\n"
         "Q: What do the adults pay?\nA: The adults pay 2 * 8 = 16 dollars.\n"
@@ -134,13 +135,13 @@ _DIALOGUES = (
 )
 
 
-def _task(name: str, solve: str, explain: str) -> Wording:
+def _task(name: str, solve: str, explain: str) -> TaskPrompt:
     solving = "at_once" if name == SOLVE_ALL else "iterative"
     shown = [e for shot in _DIALOGUES for e in exchanges(shot.question, pairs_in(shot.solution), solving)]
-    return Wording(solve, "", explain, tuple(Shot(e.shown, e.reply) for e in shown if e.task == name))
+    return TaskPrompt(solve, "", explain, tuple(FewShotExample(e.shown, e.reply) for e in shown if e.task == name))
 
 
-TASKS: dict[str, Wording] = {
+TASKS: dict[str, TaskPrompt] = {
     name: _task(name, solve, explain)
     for name, solve, explain in (
         (
@@ -169,12 +170,12 @@ class Socratic(Rationale):
 
     name = "socratic"
     view = "socratic"
-    wording = Wording(
+    task_prompt = TaskPrompt(
         solve="Solve it by questions and answers.",
         translate="Rewrite it as questions and answers.",
         explain='Write lines "Q: ..." and "A: ..." in turn, with the calculation of each step, and end with a line '
         '"The answer is ...".',
-        shots=_DIALOGUES,
+        few_shot=_DIALOGUES,
     )
 
     def __init__(self, settings: SocraticConfig | None = None) -> None:
@@ -184,7 +185,7 @@ class Socratic(Rationale):
         return Socratic(config.socratic)
 
     @property
-    def tasks(self) -> Mapping[str, Wording]:
+    def tasks(self) -> Mapping[str, TaskPrompt]:
         return TASKS
 
     def with_reference(self, problem: Problem) -> Socratic | None:
@@ -193,14 +194,16 @@ class Socratic(Rationale):
             return None
         return Socratic(self.settings.model_copy(update={"questions": "reference"}))
 
-    async def solve(self, problem: Problem, asking: Asking, model: Model, judge: Judge, draw: Draw) -> list[Turn]:
+    async def solve(
+        self, problem: Problem, prompt_format: PromptFormat, model: Model, verify: Verify, sampling: SamplingParams
+    ) -> list[Turn]:
         """Ask the decomposer once, then the solver once or for each question, until something is missing."""
         turns: list[Turn] = []
         pairs: list[Pair] = []
 
         async def ask(task: str, shown: str, role: str) -> Completion:
-            prompt = asking.to_do(task, TASKS[task], shown)
-            request = draw.request(prompt, role=role, turn=len(turns), stop=asking.stop)
+            prompt = prompt_format.to_solve(task, TASKS[task], shown)
+            request = sampling.request(prompt, role=role, turn=len(turns), stop=prompt_format.stop)
             completion = await model.complete(request)
             turns.append(Turn(request, completion))
             return completion
@@ -246,10 +249,10 @@ class Socratic(Rationale):
     def solution(self, text: str) -> str:
         return dialogue(pairs_in(text)) or text.strip()
 
-    def examples(self, asking: Asking, question: str, text: str) -> list[Example]:
+    def examples(self, prompt_format: PromptFormat, question: str, text: str) -> list[Example]:
         """One row for the decomposer, one for the solver or one for each answer."""
         return [
-            Example(asking.to_do(e.task, TASKS[e.task], e.shown), e.reply, _share(e.task), e.role)
+            Example(prompt_format.to_solve(e.task, TASKS[e.task], e.shown), e.reply, _share(e.task), e.role)
             for e in exchanges(question, pairs_in(text), self.settings.solving)
         ]
 

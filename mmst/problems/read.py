@@ -14,8 +14,8 @@ from typing import Any
 
 from mmst.errors import InputError
 from mmst.jsonl import STANDARD, read_rows, write_rows
-from mmst.problems.record import Problem
 from mmst.problems.views import NotReadable, read_equation, views_of
+from mmst.records import Problem
 
 VIEW_ALIASES = {"tree_preorder": "prefix"}
 """Names that data sets give to views of ours."""

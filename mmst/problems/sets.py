@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from mmst.config import ProblemsConfig
 from mmst.errors import InputError
 from mmst.problems.read import derive_views, read_problems
-from mmst.problems.record import Problem
 from mmst.problems.splits import remove_overlap, split
 from mmst.problems.synthetic import make_sets
+from mmst.records import Problem
 
 SETS = ("train", "dev", "test", "annotated")
 
@@ -17,7 +20,7 @@ SETS = ("train", "dev", "test", "annotated")
 @dataclass(frozen=True)
 class ProblemSets:
     """Train is what rounds solve, dev decides, test is only reported, annotated feeds round 0. `removed` counts the
-    problems that were taken out of a set because a set that judges it has the same question."""
+    problems that were taken out of a set because a set that verifiers it has the same question."""
 
     train: list[Problem]
     dev: list[Problem]
@@ -65,16 +68,27 @@ def _read(config: ProblemsConfig, source: str) -> list[Problem]:
 def _without_overlap(
     config: ProblemsConfig, sets: dict[str, list[Problem]]
 ) -> tuple[dict[str, list[Problem]], dict[str, int]]:
-    """Take what dev and test judge out of what is learned from, and what test judges out of dev."""
+    """Take what dev and test verify out of what is learned from, and what test verifiers out of dev."""
     if config.overlap == "allow":
         return sets, {}
     removed, result = {}, dict(sets)
     for name, against in (("dev", ["test"]), ("train", ["dev", "test"]), ("annotated", ["dev", "test"])):
-        judged = [problem for other in against for problem in result[other]]
-        result[name] = remove_overlap(sets[name], judged, config.overlap_ngram)
+        verified = [problem for other in against for problem in result[other]]
+        result[name] = remove_overlap(sets[name], verified, config.overlap_ngram)
         if count := len(sets[name]) - len(result[name]):
             removed[name] = count
     if removed and config.overlap == "refuse":
         counts = ", ".join(f"{count} of problems.{name}" for name, count in removed.items())
-        raise InputError(f"problems: {counts} are also in a set that judges them; see problems.overlap")
+        raise InputError(f"problems: {counts} are also in a set that verifiers them; see problems.overlap")
     return result, removed
+
+
+Item = TypeVar("Item")
+
+
+def drawn_problems(train: Sequence[Item], wanted: int | None, seed: int, number: int) -> Sequence[Item]:
+    """So many of the train problems, drawn anew for every round; all where none says how many."""
+    if wanted is None or wanted >= len(train):
+        return train
+    chosen = random.Random(f"{seed}:problems:{number}").sample(range(len(train)), wanted)
+    return [train[index] for index in sorted(chosen)]

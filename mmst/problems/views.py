@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mmst.answers.numerals import number_text
+from mmst.verify.answers.numerals import number_text
 
 MAX_LENGTH = 2000
 """Longer texts are no equations of word problems, in characters."""

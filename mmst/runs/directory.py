@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from mmst.errors import InputError
-from mmst.runs.files import append_line, checksum, write_json
+from mmst.files import append_line, checksum, write_json
 from mmst.runs.storage import committed
 
 _WAYS_OUT = "restore it, or have the stage done again: remove it and the manifests of all stages after it"
-STAGES = ("generate", "filter", "hint", "translate", "train", "evaluate", "promote")
 
 
 @dataclass
@@ -57,12 +56,12 @@ class RoundDirectory:
         return self.root / "solutions"
 
     @property
-    def fates(self) -> Path:
-        return self.root / "fates.parquet"
+    def decisions(self) -> Path:
+        return self.root / "decisions.parquet"
 
     @property
-    def hints(self) -> Path:
-        return self.root / "hints"
+    def rationalizations(self) -> Path:
+        return self.root / "rationalizations"
 
     @property
     def translations(self) -> Path:

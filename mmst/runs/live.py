@@ -11,10 +11,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mmst.progress import Bar
+from mmst.progress import Bar
 
 PROGRESS = "progress.json"
 _EVERY = 1.0

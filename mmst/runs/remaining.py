@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmst.runs.directory import STAGES
+from mmst.runs.stages import STAGES
 
 
 def seconds_left(rounds: Sequence[Mapping[str, Any]], last: int, now: Mapping[str, Any] | None) -> float | None:

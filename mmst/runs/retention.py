@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory, write_manifest
+from mmst.runs.directory import RoundDirectory, RunDirectory, write_manifest
 from mmst.runs.space import bytes_under
+from mmst.runs.stages import STAGES
 
 
 def superfluous(run: RunDirectory, keep: int) -> list[Path]:

@@ -30,26 +30,34 @@ def problem_in(run: RunDirectory, problem_id: str) -> dict[str, Any]:
 
 
 def solutions_of(run: RunDirectory, problem_id: str) -> list[dict[str, Any]]:
-    """Every solution of a problem, by round, method and sample: the columns of `mmst.methods.base.Solution`, and
-    `written` (`native`, `hinted`, `translated`, `evaluated`); once the filter has decided also `label`, `label_source`,
+    """Every solution of a problem, by round, method and sample: the columns of `mmst.methods.method.Solution`, and
+    `written` (`native`, `rationalized`, `translated`, `evaluated`); once the filter has decided also `label`, `label_source`,
     `kept` and `reason`. Raises InputError for a table that cannot be read.
     """
     rows = [row for round_ in run.rounds() for row in _in_round(round_, problem_id)]
-    order = ("native", "hinted", "translated", "evaluated")
+    order = ("native", "rationalized", "translated", "evaluated")
     return sorted(rows, key=lambda r: (r["round"], order.index(r["written"]), r["method"], r["sample"], r["turn"]))
 
 
 def _in_round(round_: RoundDirectory, problem_id: str) -> Iterator[dict[str, Any]]:
-    made = {"native": round_.solutions, "hinted": round_.hints, "translated": round_.translations}
+    made = {"native": round_.solutions, "rationalized": round_.rationalizations, "translated": round_.translations}
     tables = {written: sorted(folder.glob("part-*.parquet")) for written, folder in made.items()}
     tables["evaluated"] = [path for path in (round_.evaluation / "solutions.parquet",) if path.exists()]
-    decided = (round_.fates, *(folder / round_.fates.name for folder in (round_.hints, round_.translations)))
-    fates = {fate.pop("solution_id"): fate for path in decided if path.exists() for fate in _rows(path, problem_id)}
+    decided = (
+        round_.decisions,
+        *(folder / round_.decisions.name for folder in (round_.rationalizations, round_.translations)),
+    )
+    decisions = {
+        decision.pop("solution_id"): decision
+        for path in decided
+        if path.exists()
+        for decision in _rows(path, problem_id)
+    }
     for written, paths in tables.items():
         for path in paths:
             for row in _rows(path, problem_id):
-                fate = fates.get(row["solution_id"], {})
-                kept = {name: fate.get(name) for name in ("label", "label_source", "kept", "reason")}
+                decision = decisions.get(row["solution_id"], {})
+                kept = {name: decision.get(name) for name in ("label", "label_source", "kept", "reason")}
                 yield {**row, "written": written, **kept}
 
 

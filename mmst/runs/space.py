@@ -44,12 +44,18 @@ def round_bytes(run: RunDirectory, config: Config, problems: int, number: int) -
     if not number or not config.rounds.generate:
         return training
     if before.done("generate"):
-        texts = sum(map(bytes_under, (before.solutions, before.hints, before.translations, before.fates, before.pool)))
+        texts = sum(
+            map(
+                bytes_under,
+                (before.solutions, before.rationalizations, before.translations, before.decisions, before.pool),
+            )
+        )
     else:
         samples = min(problems, config.rounds.problems or problems) * sum(config.samples.values())
         texts = 2 * samples * config.sampling.max_tokens * _TOKEN_BYTES
     return training + max(
-        0, texts - sum(map(bytes_under, (own.solutions, own.hints, own.translations, own.fates, own.pool)))
+        0,
+        texts - sum(map(bytes_under, (own.solutions, own.rationalizations, own.translations, own.decisions, own.pool))),
     )
 
 

@@ -11,10 +11,11 @@ from rich import box
 from rich.table import Table
 
 from mmst.errors import InputError
-from mmst.runs.directory import STAGES, RoundDirectory, RunDirectory
-from mmst.runs.files import write_text
+from mmst.files import write_text
+from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.live import read_progress
 from mmst.runs.remaining import seconds_left
+from mmst.runs.stages import STAGES
 from mmst.runs.storage import holder_in
 
 

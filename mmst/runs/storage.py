@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from mmst.errors import InputError
-from mmst.runs.files import PARTIAL, replace_text
+from mmst.files import PARTIAL, replace_text
 from mmst.runs.live import PROGRESS
 from mmst.runs.lock import LOCKS, Holder, Say, held, holder_of
 
 STATE = ".mirror.json"
-_MANIFESTS = ("stages", "solutions", "hints", "translations", "problems")
+_MANIFESTS = ("stages", "solutions", "rationalizations", "translations", "problems")
 """Directories whose `.json` files are commits."""
 _mirrors: dict[Path, Mirror] = {}
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmst.runs.files import new_file
+from mmst.files import new_file
 
 Row = TypeVar("Row")
 _BATCH = 8192

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmst.runs.directory import STAGES, RunDirectory
-from mmst.runs.files import PARTIAL, write_text
+from mmst.files import PARTIAL, write_text
+from mmst.runs.directory import RunDirectory
+from mmst.runs.stages import STAGES
 from mmst.runs.status import write_rounds
 
 

@@ -7,12 +7,12 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from mmst.answers import compare_answers, read_answer
+from mmst.verify.answers import compare_answers, read_answer
 
 if TYPE_CHECKING:
-    from mmst.answers import Answer
     from mmst.config import AgreementConfig, FilterConfig
-    from mmst.methods.base import Solution
+    from mmst.records import Solution
+    from mmst.verify.answers import Answer
 
 Choice = TypeVar("Choice", bound=Hashable)
 

@@ -5,33 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mmst.answers import read_answer
 from mmst.config import FilterConfig
 from mmst.errors import InputError
 from mmst.methods import METHODS
-from mmst.methods.base import Solution, Verdict
-from mmst.selection.keep import Fate, Keeper, over_balance
+from mmst.records import Solution, Verdict
+from mmst.selection.filtering import Decision, SolutionFilter, over_balance
 from mmst.selection.labels import Label, label_problem, with_gold_key
+from mmst.verify.answers import read_answer
 
 if TYPE_CHECKING:
-    from mmst.answers.answer import Answer
+    from mmst.verify.answers.answer import Answer
 
 
 def filter_rows(
     rows: Iterable[Mapping[str, Any]],
-    judge: Callable[[str, str], Verdict],
+    verify: Callable[[str, str], Verdict],
     config: FilterConfig,
     *,
     text_field: str = "text",
 ) -> Iterator[dict[str, Any]]:
-    """Judge, label and filter solutions.
+    """Verify, label and filter solutions.
 
     Parameters
     ----------
     rows
         {problem_id, question, answer?, method, text}; rows of one problem need not stand together. All are held in
         memory, since a problem's last row may decide about its first one.
-    judge
+    verify
         (method, text) to a verdict.
     config
         As in a round; everything counts as round 1.
@@ -52,33 +52,33 @@ def filter_rows(
     solutions: dict[str, list[Solution]] = {}
     for number, row in enumerate(held, 1):
         _check(row, number, text_field, gold)
-        solutions.setdefault(str(row["problem_id"]), []).append(_judged(row, number, text_field, judge))
-    keeper = Keeper(
+        solutions.setdefault(str(row["problem_id"]), []).append(_verified(row, number, text_field, verify))
+    solution_filter = SolutionFilter(
         config,
         lambda method, text: METHODS[method].duplicate_key(text),
         lambda method, text: METHODS[method].false_calculation(text),
     )
-    outcomes: dict[int, tuple[Solution, Label, Fate]] = {}
+    outcomes: dict[int, tuple[Solution, Label, Decision]] = {}
     for problem_id, group in solutions.items():
         reference = gold.get(problem_id) if config.label != "agreement" else None
         if reference:
             group = [with_gold_key(solution, reference) for solution in group]
         label = label_problem(group, reference.key if reference else None, config, round=1)
-        for solution, fate in zip(group, keeper.decide(group, label), strict=True):
-            outcomes[solution.sample] = solution, label, fate
-    kept = [(s.solution_id, s.problem_id, s.method) for s, _, fate in outcomes.values() if fate.kept]
+        for solution, decision in zip(group, solution_filter.decide(group, label), strict=True):
+            outcomes[solution.sample] = solution, label, decision
+    kept = [(s.solution_id, s.problem_id, s.method) for s, _, decision in outcomes.values() if decision.kept]
     surplus = over_balance(kept, config.balance)
     for number, row in enumerate(held, 1):
-        solution, label, fate = outcomes[number]
+        solution, label, decision = outcomes[number]
         if solution.solution_id in surplus:
-            fate = Fate(False, "balance")
+            decision = Decision(False, "balance")
         yield {
             **row,
             "status": solution.status,
             "answer_found": solution.answer,
             "label": gold[solution.problem_id].text if label.source == "gold" else label.answer,
-            "kept": fate.kept,
-            "reason": fate.reason,
+            "kept": decision.kept,
+            "reason": decision.reason,
         }
 
 
@@ -103,9 +103,9 @@ def _check(row: Mapping[str, Any], number: int, text_field: str, gold: dict[str,
         )
 
 
-def _judged(row: Mapping[str, Any], number: int, text_field: str, judge: Callable[[str, str], Verdict]) -> Solution:
+def _verified(row: Mapping[str, Any], number: int, text_field: str, verify: Callable[[str, str], Verdict]) -> Solution:
     """A row as a solution whose sample is the row's number, so that earlier rows go first."""
-    verdict = judge(row["method"], row[text_field])
+    verdict = verify(row["method"], row[text_field])
     return Solution(
         solution_id=str(number),
         problem_id=str(row["problem_id"]),

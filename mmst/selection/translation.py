@@ -9,7 +9,8 @@ from mmst.selection.labels import order
 
 if TYPE_CHECKING:
     from mmst.config import TranslateConfig
-    from mmst.methods.base import Method, Solution
+    from mmst.methods.method import Method
+    from mmst.records import Solution
 
 
 def plan_translations(

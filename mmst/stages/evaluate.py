@@ -9,20 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mmst.answers import read_answer
+from mmst.actors.solver import Solver
 from mmst.evaluation import Outcome, figures_of, paired
+from mmst.files import write_json
 from mmst.methods import cascade_order
-from mmst.methods.asking import HELD_OUT
-from mmst.methods.base import Method, Solution
-from mmst.problems.record import Problem
+from mmst.methods.card import HELD_OUT
+from mmst.methods.method import Method
 from mmst.problems.splits import Known, slices
+from mmst.records import Problem, Solution
+from mmst.runs.checkpoints import located
 from mmst.runs.directory import RoundDirectory
-from mmst.runs.files import write_json
 from mmst.runs.tables import write_table
 from mmst.selection import with_gold_key
-from mmst.stages.job import Job, located
-from mmst.stages.solving import Solver
+from mmst.stages.context import StageContext
 from mmst.stages.train import SNAPSHOT
+from mmst.verify.answers import read_answer
 
 REFERENCE = "_reference"
 """Ends the name of a method's figures where the data helped it."""
@@ -30,29 +31,29 @@ FLAT_WITHIN = 0.03
 """Round 0 is flat when no method's dev accuracy moved by this much over its last steps."""
 
 
-def evaluate(job: Job, round_: RoundDirectory) -> None:
+def evaluate(context: StageContext, round_: RoundDirectory) -> None:
     """Write `evaluation/solutions.parquet` and `evaluation/figures.json`."""
-    limit = job.config.evaluation.limit
-    dev, test = job.problems["dev"][:limit], job.problems["test"][:limit]
-    names = [method.name for method in job.methods]
+    limit = context.config.evaluation.limit
+    dev, test = context.problems["dev"][:limit], context.problems["test"][:limit]
+    names = [method.name for method in context.methods]
     with round_.stage("evaluate") as commit:
         early = round_.root / "checkpoints" / SNAPSHOT
         before = None
         if early.is_dir():
-            solver = job.solver_for(early, commit)
+            solver = context.solver_for(early, commit)
             with commit.timed("evaluate"):
-                rows = answer_all(job, solver, dev, round_.number, "early")
+                rows = answer_all(context, solver, dev, round_.number, "early")
                 before = figures_of(outcomes_of(rows, dev), names)
         trained = round_.done("train")
         round_.intact("train")
-        solver = job.solver_for(round_.checkpoint if trained else located(str(job.config.model.path)), commit)
+        solver = context.solver_for(round_.checkpoint if trained else located(str(context.config.model.path)), commit)
         with commit.timed("evaluate"):
-            samples = job.config.evaluation.samples
-            rows = answer_all(job, solver, [*dev, *test], round_.number, "evaluate", samples)
+            samples = context.config.evaluation.samples
+            rows = answer_all(context, solver, [*dev, *test], round_.number, "evaluate", samples)
         path = round_.evaluation / "solutions.parquet"
         write_table(path, Solution, rows)
-        known = Known.from_problems([*job.problems["train"], *job.problems["annotated"]])
-        order = cascade_order(job.methods, job.config.evaluation.cascade)
+        known = Known.from_problems([*context.problems["train"], *context.problems["annotated"]])
+        order = cascade_order(context.methods, context.config.evaluation.cascade)
         on_dev = figures_of(outcomes_of(rows, dev), names, order=order)
         trust = {name: accuracy for name, accuracy in (on_dev["accuracy"] or {}).items() if name in names}
         on_test = figures_of(outcomes_of(rows, test, known), names, trust, order)
@@ -61,8 +62,8 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
         figures: dict[str, Any] = {"dev": on_dev, "test": on_test, "flat": _flat(before, on_dev, names)}
         figures["statuses"] = statuses_of(rows)
         if round_.number:
-            job.run.round(round_.number - 1).intact("evaluate")
-            last = json.loads((job.run.round(round_.number - 1).evaluation / "figures.json").read_text())
+            context.run.round(round_.number - 1).intact("evaluate")
+            last = json.loads((context.run.round(round_.number - 1).evaluation / "figures.json").read_text())
             figures["against_last_round"] = {
                 "dev": paired(last["dev"]["right"], on_dev["right"]),
                 "test": paired(last["test"]["right"], on_test["right"]),
@@ -74,15 +75,15 @@ def evaluate(job: Job, round_: RoundDirectory) -> None:
 
 
 def answer_all(
-    job: Job, solver: Solver, problems: Sequence[Problem], number: int, purpose: str, samples: int = 1
+    context: StageContext, solver: Solver, problems: Sequence[Problem], number: int, purpose: str, samples: int = 1
 ) -> list[Solution]:
     """Every method's answers to every problem, in the order of the problems: one greedy, further `samples` drawn; and
     `<method>_reference`, greedily, where the data has done a part of the method's work."""
-    drawing = replace(solver, temperature=job.config.sampling.temperature, top_p=job.config.sampling.top_p)
-    pairs = [(problem, method) for problem in problems for method in job.methods]
+    drawing = replace(solver, temperature=context.config.sampling.temperature, top_p=context.config.sampling.top_p)
+    pairs = [(problem, method) for problem in problems for method in context.methods]
     wanted = [(problem, method, n, "") for problem, method in pairs for n in range(samples)]
     wanted += [(p, helped, 0, REFERENCE) for p, method in pairs if (helped := method.with_reference(p))]
-    with job.report.bar("evaluating", len(wanted), "solutions") as bar:
+    with context.report.bar("evaluating", len(wanted), "solutions") as bar:
 
         async def answer(problem: Problem, method: Method, sample: int, help_: str) -> Solution:
             rows = await (drawing if sample else solver).solve(problem, method, sample, number, purpose + help_)
@@ -92,7 +93,7 @@ def answer_all(
         async def all_of_them() -> list[Solution]:
             return list(await asyncio.gather(*(answer(*each) for each in wanted)))
 
-        return job.services.wait(all_of_them())
+        return context.runtime.wait(all_of_them())
 
 
 def outcomes_of(rows: Sequence[Solution], problems: Sequence[Problem], known: Known | None = None) -> list[Outcome]:

@@ -7,39 +7,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 
-from mmst.answers import read_answer
 from mmst.errors import InputError
 from mmst.methods import METHODS
-from mmst.methods.base import Solution
+from mmst.records import FilterDecision, Solution
 from mmst.runs.directory import RoundDirectory
+from mmst.runs.stages import KEEPING
 from mmst.runs.tables import read_table, write_table
-from mmst.selection import Fate, Keeper, Label, label_problem, over_balance, reasons, with_gold_key
-from mmst.stages.job import Job
+from mmst.selection import Decision, Label, SolutionFilter, label_problem, over_balance, reasons, with_gold_key
+from mmst.stages.context import StageContext
+from mmst.verify.answers import read_answer
 
-FATES = "fates.parquet"
-"""Beside the parts of `hint` and `translate`; the fates of what was generated stand above them."""
-KEEPING = ("filter", "hint", "translate")
-"""Stages that keep solutions."""
-
-
-@dataclass(frozen=True, slots=True)
-class FateRow:
-    """A row of `fates.parquet`: what became of a solution, and the label that it was held against."""
-
-    solution_id: str
-    problem_id: str
-    method: str
-    label: str | None
-    label_key: str | None
-    label_source: str | None
-    support: float
-    kept: bool
-    reason: str
+DECISIONS = "decisions.parquet"
+"""Beside the parts of `hint` and `translate`; the decisions of what was generated stand above them."""
 
 
 @dataclass
 class Tally:
-    """Figures of fates, counted as they pass."""
+    """Figures of decisions, counted as they pass."""
 
     solutions: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -48,11 +32,11 @@ class Tally:
     problems: int = 0
     _last: str | None = None
 
-    def count(self, rows: Iterable[FateRow]) -> Iterator[FateRow]:
+    def count(self, rows: Iterable[FilterDecision]) -> Iterator[FilterDecision]:
         """The same rows; those of one problem stand together."""
         for row in rows:
             self.solutions += 1
-            self.reasons.update(reasons([Fate(row.kept, row.reason)]))
+            self.reasons.update(reasons([Decision(row.kept, row.reason)]))
             if row.kept:
                 self.kept[row.method] += 1
                 self.problems += row.problem_id != self._last
@@ -60,66 +44,68 @@ class Tally:
             yield row
 
 
-def filter_(job: Job, round_: RoundDirectory) -> None:
-    """Write `fates.parquet`. Memory holds no rows, only what the keeper remembers of what is kept."""
-    tally, balance = Tally(), job.config.filter.balance
+def filter_(context: StageContext, round_: RoundDirectory) -> None:
+    """Write `decisions.parquet`. Memory holds no rows, only what the solution_filter remembers of what is kept."""
+    tally, balance = Tally(), context.config.filter.balance
     with round_.stage("filter") as commit:
-        rows = _decided(job, round_, tally.labels)
+        rows = _decided(context, round_, tally.labels)
         if balance is None:
-            write_table(round_.fates, FateRow, tally.count(rows))
+            write_table(round_.decisions, FilterDecision, tally.count(rows))
         else:
-            write_table(round_.fates, FateRow, rows)
-            kept = ((r.solution_id, r.problem_id, r.method) for r in read_table(round_.fates, FateRow) if r.kept)
+            write_table(round_.decisions, FilterDecision, rows)
+            kept = (
+                (r.solution_id, r.problem_id, r.method) for r in read_table(round_.decisions, FilterDecision) if r.kept
+            )
             surplus = over_balance(kept, balance)
             rows = (
                 replace(row, kept=False, reason="balance") if row.solution_id in surplus else row
-                for row in read_table(round_.fates, FateRow)
+                for row in read_table(round_.decisions, FilterDecision)
             )
-            write_table(round_.fates, FateRow, tally.count(rows))
-        commit.parts = [round_.part(round_.fates, tally.solutions)]
+            write_table(round_.decisions, FilterDecision, tally.count(rows))
+        commit.parts = [round_.part(round_.decisions, tally.solutions)]
         commit.figures = {
             "solutions": tally.solutions,
             "kept": tally.kept.total(),
-            "kept_by_method": {method.name: tally.kept[method.name] for method in job.methods},
+            "kept_by_method": {method.name: tally.kept[method.name] for method in context.methods},
             "problems_with_kept": tally.problems,
             "labels": dict(tally.labels),
             "reasons": dict(tally.reasons.most_common()),
         }
 
 
-def _decided(job: Job, round_: RoundDirectory, labels: Counter[str]) -> Iterator[FateRow]:
-    """The fate of every solution of a round, in the order of the solutions, before any balance."""
-    answers = {problem.id: problem.answer for problem in job.problems["train"] if problem.answer}
-    keeper = primed_keeper(job, round_.number)
+def _decided(context: StageContext, round_: RoundDirectory, labels: Counter[str]) -> Iterator[FilterDecision]:
+    """The decision of every solution of a round, in the order of the solutions, before any balance."""
+    answers = {problem.id: problem.answer for problem in context.problems["train"] if problem.answer}
+    solution_filter = primed_filter(context, round_.number)
     for problem_id, solutions in by_problem(_solutions(round_, "generate")):
         reference = read_answer(answers[problem_id]) if problem_id in answers else None
         key = reference.key if reference else None
-        if reference and job.config.filter.label != "agreement":
+        if reference and context.config.filter.label != "agreement":
             solutions = [with_gold_key(solution, reference) for solution in solutions]
-        label = label_problem(solutions, key, job.config.filter, round_.number)
+        label = label_problem(solutions, key, context.config.filter, round_.number)
         text = reference.text if reference and label.source == "gold" else label.answer
         labels[label.source or "none"] += 1
         if label.source == "agreement" and key is not None:
             # Known only where reference answers exist; they are looked at for this figure and nothing else.
             labels["agreement_right" if label.key == key else "agreement_wrong"] += 1
-        for solution, fate in zip(solutions, keeper.decide(solutions, label), strict=True):
-            yield _fate_row(solution, fate, label, text)
+        for solution, decision in zip(solutions, solution_filter.decide(solutions, label), strict=True):
+            yield _decision_row(solution, decision, label, text)
 
 
-def primed_keeper(job: Job, number: int, *, with_round: bool = False) -> Keeper:
-    """A keeper that knows what earlier rounds kept, and with `with_round` what this one has kept so far."""
-    keeper = Keeper(
-        job.config.filter,
+def primed_filter(context: StageContext, number: int, *, with_round: bool = False) -> SolutionFilter:
+    """A solution_filter that knows what earlier rounds kept, and with `with_round` what this one has kept so far."""
+    solution_filter = SolutionFilter(
+        context.config.filter,
         lambda method, text: METHODS[method].duplicate_key(text),
         lambda method, text: METHODS[method].false_calculation(text),
     )
     for earlier in range(1, number):
         for stage in KEEPING:
-            keeper.remember(read_kept(job.run.round(earlier), stage))
+            solution_filter.remember(read_kept(context.run.round(earlier), stage))
     if with_round:
         for stage in KEEPING:
-            keeper.remember(read_kept(job.run.round(number), stage))
-    return keeper
+            solution_filter.remember(read_kept(context.run.round(number), stage))
+    return solution_filter
 
 
 def read_kept(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
@@ -128,24 +114,28 @@ def read_kept(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
     if not round_.done(stage):
         return
     round_.intact(stage)
-    path = {"filter": round_.fates, "hint": round_.hints / FATES, "translate": round_.translations / FATES}[stage]
+    path = {
+        "filter": round_.decisions,
+        "rationalize": round_.rationalizations / DECISIONS,
+        "translate": round_.translations / DECISIONS,
+    }[stage]
     solutions = _solutions(round_, "generate" if stage == "filter" else stage)
-    for solution, fate in zip_longest(solutions, read_table(path, FateRow)):
-        if solution is None or fate is None or solution.solution_id != fate.solution_id:
+    for solution, decision in zip_longest(solutions, read_table(path, FilterDecision)):
+        if solution is None or decision is None or solution.solution_id != decision.solution_id:
             raise InputError(f"{path}: its rows are not those of the solutions beside it, in their order")
-        if fate.kept:
+        if decision.kept:
             yield solution
 
 
-def fates_by_labels(
+def decisions_by_labels(
     round_: RoundDirectory,
     solutions: Iterable[Solution],
-    keeper: Keeper,
+    solution_filter: SolutionFilter,
     refused: Callable[[Solution], str | None] = lambda solution: None,
-) -> list[FateRow]:
+) -> list[FilterDecision]:
     """What becomes of solutions that were written for problems which the round's filter has labelled: kept like
-    everything else (judged, equal to the label, not false, not a duplicate), unless `refused` says why not."""
-    labels = {row.problem_id: row for row in read_table(round_.fates, FateRow) if row.label_key is not None}
+    everything else (verified, equal to the label, not false, not a duplicate), unless `refused` says why not."""
+    labels = {row.problem_id: row for row in read_table(round_.decisions, FilterDecision) if row.label_key is not None}
     rows = []
     for solution in solutions:
         held = labels[solution.problem_id]
@@ -154,11 +144,17 @@ def fates_by_labels(
             solution = with_gold_key(solution, reference)
         right = solution.status == "ok" and solution.key == label.key
         if right and (reason := refused(solution)):
-            fate = Fate(False, reason)
+            decision = Decision(False, reason)
         else:
-            (fate,) = keeper.decide([solution], label)
+            (decision,) = solution_filter.decide([solution], label)
         rows.append(
-            replace(held, solution_id=solution.solution_id, method=solution.method, kept=fate.kept, reason=fate.reason)
+            replace(
+                held,
+                solution_id=solution.solution_id,
+                method=solution.method,
+                kept=decision.kept,
+                reason=decision.reason,
+            )
         )
     return rows
 
@@ -170,14 +166,14 @@ def by_problem(solutions: Iterable[Solution]) -> Iterator[tuple[str, list[Soluti
 
 
 def _solutions(round_: RoundDirectory, stage: str) -> Iterator[Solution]:
-    """What was judged, in the order of the parts; turns on the way to a solution have no fate of their own."""
+    """What was verified, in the order of the parts; turns on the way to a solution have no decision of their own."""
     for path in round_.part_paths(stage):
         if path.name.startswith("part-"):
             yield from (row for row in read_table(path, Solution) if row.status != "turn")
 
 
-def _fate_row(solution: Solution, fate: Fate, label: Label, text: str | None) -> FateRow:
-    return FateRow(
+def _decision_row(solution: Solution, decision: Decision, label: Label, text: str | None) -> FilterDecision:
+    return FilterDecision(
         solution.solution_id,
         solution.problem_id,
         solution.method,
@@ -185,6 +181,18 @@ def _fate_row(solution: Solution, fate: Fate, label: Label, text: str | None) ->
         label.key,
         label.source,
         label.support,
-        fate.kept,
-        fate.reason,
+        decision.kept,
+        decision.reason,
     )
+
+
+def refuse_nothing_kept(round_: RoundDirectory) -> None:
+    """Stop a round that kept nothing, since training would have nothing to learn from. Raises InputError with the
+    reasons."""
+    figures = round_.figures("filter")
+    if figures["kept"] + round_.figures("rationalize").get("kept", 0) == 0:
+        why = ", ".join(f"{count} {reason}" for reason, count in figures["reasons"].items())
+        raise InputError(
+            f"round {round_.number} kept none of {figures['solutions']} solutions ({why}). See {round_.decisions}; "
+            "usual causes are a model that solves no problem, a wrong answer field, or a `filter` that is too strict."
+        )

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from mmst.errors import GaveUp, InputError
-from mmst.methods.base import Solution
-from mmst.runs.files import checksum, write_json
+from mmst.files import checksum, write_json
+from mmst.records import Solution
 from mmst.runs.storage import committed
 from mmst.runs.tables import write_table
 

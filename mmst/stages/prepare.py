@@ -6,12 +6,12 @@ import json
 
 from mmst.config import Config
 from mmst.errors import InputError
+from mmst.files import checksum, new_file, write_json
 from mmst.problems.read import read_problems, write_problems
-from mmst.problems.record import Problem
 from mmst.problems.sets import SETS, ProblemSets
 from mmst.progress import Reporter
+from mmst.records import Problem
 from mmst.runs.directory import RunDirectory, file_fault
-from mmst.runs.files import checksum, new_file, write_json
 
 
 def prepare(run: RunDirectory, config: Config, sets: ProblemSets | None, report: Reporter) -> dict[str, list[Problem]]:

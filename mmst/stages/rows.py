@@ -10,16 +10,16 @@ from typing import Any
 from mmst.config import TaskLimit
 from mmst.errors import InputError
 from mmst.methods import METHODS, method_and_view
-from mmst.methods.asking import Asking
-from mmst.methods.base import Example, Method, Solution
+from mmst.methods.method import Method
+from mmst.methods.prompts import PromptFormat
 from mmst.problems.noise import corrupted
-from mmst.problems.record import Problem
+from mmst.records import Example, Problem, Solution
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
     """A row of `pool.parquet`. `role` says who learns from it, where roles have checkpoints of their own; `source` is
-    view, native, hinted, translated or pair; `solution_id` leads to the solution that it shows, none for views."""
+    view, native, rationalized, translated or pair; `solution_id` leads to the solution that it shows, none for views."""
 
     prompt: str
     completion: str
@@ -33,7 +33,7 @@ class TrainingRow:
 def view_rows(
     problems: list[Problem],
     tasks: Mapping[str, TaskLimit],
-    asking: Asking,
+    prompt_format: PromptFormat,
     seed: int,
     show_question: bool,
     noise: float = 0.0,
@@ -62,10 +62,10 @@ def view_rows(
         for problem in able:
             texts = [m.from_view(_annotated(problem, view, seed, noise), problem.answer) for m, view in shown]
             if len(shown) == 1:
-                examples = shown[0][0].examples(asking, problem.question, texts[0])
+                examples = shown[0][0].examples(prompt_format, problem.question, texts[0])
             else:
                 question = problem.question if show_question else None
-                examples = [asking.pair(shown[0][0], texts[0], shown[1][0], texts[1], question)]
+                examples = [shown[0][0].translation_example(prompt_format, texts[0], shown[1][0], texts[1], question)]
             yield from (_row(example, "view", problem.id, None) for example in examples)
 
 
@@ -78,12 +78,12 @@ def pool_rows(
     natives: Iterable[Solution],
     translations: Iterable[Solution],
     questions: Mapping[str, str],
-    asking: Asking,
+    prompt_format: PromptFormat,
     pairs: bool,
     show_question: bool,
     chosen: Collection[str] | None = None,
     methods: Mapping[str, Method] = METHODS,
-    hinted: Iterable[Solution] = (),
+    rationalized: Iterable[Solution] = (),
 ) -> Iterator[TrainingRow]:
     """Rows from kept solutions and kept translations; with `pairs` the latter also as translations.
 
@@ -91,28 +91,32 @@ def pool_rows(
     the solution came from.
     """
     originals: dict[str, tuple[str, str]] = {}
-    for source, solutions in (("native", natives), ("hinted", hinted)):
+    for source, solutions in (("native", natives), ("rationalized", rationalized)):
         for solution in solutions:
             if pairs:
                 originals[solution.solution_id] = solution.method, solution.text
             if chosen is None or solution.solution_id in chosen:
-                yield from _solved(solution, source, questions, asking, methods)
+                yield from _solved(solution, source, questions, prompt_format, methods)
     for solution in translations:
         if chosen is not None and solution.solution_id not in chosen:
             continue
-        yield from _solved(solution, "translated", questions, asking, methods)
+        yield from _solved(solution, "translated", questions, prompt_format, methods)
         if pairs:
             origin, text = originals[str(solution.origin_id)]
             question = questions[solution.problem_id] if show_question else None
             before, after = methods[origin], methods[solution.method]
-            example = asking.pair(before, text, after, solution.text, question)
+            example = before.translation_example(prompt_format, text, after, solution.text, question)
             yield _row(example, "pair", solution.problem_id, solution.solution_id)
 
 
 def _solved(
-    solution: Solution, source: str, questions: Mapping[str, str], asking: Asking, methods: Mapping[str, Method]
+    solution: Solution,
+    source: str,
+    questions: Mapping[str, str],
+    prompt_format: PromptFormat,
+    methods: Mapping[str, Method],
 ) -> Iterator[TrainingRow]:
-    for example in methods[solution.method].examples(asking, questions[solution.problem_id], solution.text):
+    for example in methods[solution.method].examples(prompt_format, questions[solution.problem_id], solution.text):
         yield _row(example, source, solution.problem_id, solution.solution_id)
 
 

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmst.config import TaskLimit
+from mmst.files import append_line, checksum, write_json
 from mmst.methods import METHODS
-from mmst.methods.asking import CARD, Asking, asking_for, role_of
+from mmst.methods.card import CARD, card_of, prompt_format_of, role_of
+from mmst.methods.prompts import PromptFormat
+from mmst.runs.checkpoints import located
 from mmst.runs.directory import Commit, RoundDirectory
-from mmst.runs.files import append_line, checksum, write_json
 from mmst.runs.seeds import seed_of
+from mmst.runs.stages import KEEPING
 from mmst.runs.tables import read_table, write_table
-from mmst.stages.filter import KEEPING, read_kept
-from mmst.stages.job import Job, located
+from mmst.stages.context import StageContext
+from mmst.stages.filter import read_kept
 from mmst.stages.rows import TrainingRow, pool_rows, view_rows
 
 if TYPE_CHECKING:
@@ -28,22 +31,24 @@ EARLY = "-early"
 SNAPSHOT = f"solver{EARLY}"
 
 
-def train(job: Job, round_: RoundDirectory) -> None:
+def train(context: StageContext, round_: RoundDirectory) -> None:
     """Write `pool.parquet` and `checkpoints/<role>/`; round 0 also `checkpoints/<role>-early/` to see if it is flat."""
-    flat_at = job.config.round0.flat_at if not round_.number and job.config.round0.flat_at < 1 else None
+    flat_at = context.config.round0.flat_at if not round_.number and context.config.round0.flat_at < 1 else None
     with round_.stage("train") as commit:
         with commit.timed("rows"):
-            start = _start(job, round_)
-            asking = _trained_asking(job, start)
-            rows = write_table(round_.pool, TrainingRow, _rows(job, round_, asking))
+            start = _start(context, round_)
+            prompt_format = _trained_prompt_format(context, start)
+            rows = write_table(round_.pool, TrainingRow, _rows(context, round_, prompt_format))
             counts = Counter(f"{row.task} {row.source}" for row in read_table(round_.pool, TrainingRow))
         if start is None:
             with commit.timed("model"):
-                start = _from_scratch(job, round_)
-        job.services.make_room_for_training()
-        job.services.cluster()
-        results = {role: _fit(job, round_, role, role_of(start, role), flat_at, commit) for role in job.config.roles}
-        _write_cards(job, round_, asking)
+                start = _from_scratch(context, round_)
+        context.runtime.make_room_for_training()
+        context.runtime.cluster()
+        results = {
+            role: _fit(context, round_, role, role_of(start, role), flat_at, commit) for role in context.config.roles
+        }
+        _write_cards(context, round_, prompt_format)
         commit.parts = [round_.part(round_.pool, rows)]
         names = [role + early for role in results for early in ("", EARLY) if flat_at or not early]
         commit.parts += [round_.part(round_.checkpoint.with_name(name)) for name in names]
@@ -55,21 +60,21 @@ def train(job: Job, round_: RoundDirectory) -> None:
 
 
 def _fit(
-    job: Job, round_: RoundDirectory, role: str, start: str | Path, flat_at: float | None, commit: Commit
+    context: StageContext, round_: RoundDirectory, role: str, start: str | Path, flat_at: float | None, commit: Commit
 ) -> TrainingResult:
     """Train the checkpoint of a role on its rows; the solver, where it is the only one, on all."""
     from mmst.training import train as fit
 
-    config, zero = job.config, round_.number == 0
+    config, zero = context.config, round_.number == 0
     schedule = (zero and config.round0.schedule) or config.training.schedule
     mixture = config.round0.mixture if zero and config.round0.mixture is not None else config.training.mixture
     target = round_.checkpoint.with_name(role)
     alone = len(config.roles) == 1
-    with commit.timed("train"), job.report.bar(f"training {role}", schedule.steps or 0, "steps") as bar:
+    with commit.timed("train"), context.report.bar(f"training {role}", schedule.steps or 0, "steps") as bar:
 
         def finished(step: dict[str, Any]) -> None:
             bar.advance(1, step["tokens"])
-            job.figures.point(round_.number, "train" if role == "solver" else f"train-{role}", step)
+            context.figures.point(round_.number, "train" if role == "solver" else f"train-{role}", step)
 
         result = fit(
             rows=round_.pool,
@@ -88,46 +93,50 @@ def _fit(
             on_step=finished,
         )
     for point in result.losses:
-        append_line(job.run.metrics, {"round": round_.number, "stage": "train", "role": role, **point})
+        append_line(context.run.metrics, {"round": round_.number, "stage": "train", "role": role, **point})
     return result
 
 
-def _start(job: Job, round_: RoundDirectory) -> str | Path | None:
+def _start(context: StageContext, round_: RoundDirectory) -> str | Path | None:
     """What training starts from; none for a model that is yet to be made."""
-    path = job.config.model.path and located(job.config.model.path)
-    if round_.number and job.config.training.start == "previous":
-        return job.current_checkpoint(round_.number - 1)
+    path = context.config.model.path and located(context.config.model.path)
+    if round_.number and context.config.training.start == "previous":
+        return context.current_checkpoint(round_.number - 1)
     if path is None and round_.number:
-        job.run.round(0).intact("train")
-        return job.run.round(0).checkpoint
+        context.run.round(0).intact("train")
+        return context.run.round(0).checkpoint
     return path
 
 
-def _trained_asking(job: Job, start: str | Path | None) -> Asking:
+def _trained_prompt_format(context: StageContext, start: str | Path | None) -> PromptFormat:
     """How the new checkpoint will be asked: by its chat template where its base has one, else question, instruction."""
     if start is None:
-        return Asking("tuned")
-    asking = asking_for(start, job.config.model.style)
-    return asking if asking.style != "base" else Asking("tuned")
+        return PromptFormat("tuned")
+    prompt_format = prompt_format_of(start, context.config.model.style)
+    return prompt_format if prompt_format.style != "base" else PromptFormat("tuned")
 
 
-def _rows(job: Job, round_: RoundDirectory, asking: Asking) -> Iterator[TrainingRow]:
-    config, show = job.config, job.config.translate.include_question
+def _rows(context: StageContext, round_: RoundDirectory, prompt_format: PromptFormat) -> Iterator[TrainingRow]:
+    config, show = context.config, context.config.translate.include_question
     if config.round0.enabled:
         zero = config.round0
-        views = zero.views or [method.name for method in job.methods]
+        views = zero.views or [method.name for method in context.methods]
         tasks = zero.tasks or {view: TaskLimit() for view in views}
         if round_.number and config.training.annotations == "all":
             tasks = {**tasks, **{view: TaskLimit() for view in views}}
-        methods = job.all_methods
-        yield from view_rows(job.problems["annotated"], tasks, asking, config.seed, show, zero.noise, methods)
-    questions = {problem.id: problem.question for problem in job.problems["train"]}
-    rounds = [job.run.round(number) for number in range(1, round_.number + 1 if config.rounds.generate else 1)]
+        methods = context.all_methods
+        yield from view_rows(
+            context.problems["annotated"], tasks, prompt_format, config.seed, show, zero.noise, methods
+        )
+    questions = {problem.id: problem.question for problem in context.problems["train"]}
+    rounds = [context.run.round(number) for number in range(1, round_.number + 1 if config.rounds.generate else 1)]
     chosen = _drawn(rounds, config.training.pool_limit, config.seed)
     for earlier in rounds:
-        natives, hinted, translations = (read_kept(earlier, stage) for stage in KEEPING)
-        pairs, methods = config.translate.train_pairs, job.all_methods
-        yield from pool_rows(natives, translations, questions, asking, pairs, show, chosen, methods, hinted)
+        natives, rationalized, translations = (read_kept(earlier, stage) for stage in KEEPING)
+        pairs, methods = config.translate.train_pairs, context.all_methods
+        yield from pool_rows(
+            natives, translations, questions, prompt_format, pairs, show, chosen, methods, rationalized
+        )
 
 
 def _drawn(rounds: Sequence[RoundDirectory], limit: int | None, seed: int) -> set[str] | None:
@@ -143,32 +152,34 @@ def _drawn(rounds: Sequence[RoundDirectory], limit: int | None, seed: int) -> se
     return {solution_id for place, solution_id in enumerate(kept()) if place in places}
 
 
-def _from_scratch(job: Job, round_: RoundDirectory) -> Path:
+def _from_scratch(context: StageContext, round_: RoundDirectory) -> Path:
     """A new model and a tokenizer that knows the train and annotated problems and what round 0 trains on."""
     from mmst.training.scratch import build_model, build_tokenizer, save_checkpoint
 
     target = round_.root / "checkpoints" / "initial"
     if target.exists():
         shutil.rmtree(target)
-    questions = [p.question for name in ("train", "annotated") for p in job.problems[name]]
+    questions = [p.question for name in ("train", "annotated") for p in context.problems[name]]
     shown = [text for row in read_table(round_.pool, TrainingRow) for text in (row.prompt, row.completion)]
-    tokenizer = build_tokenizer([*questions, *shown], job.config.model.scratch)
-    model = build_model(tokenizer, job.config.model.scratch, seed_of(job.config.seed, "model"))
+    tokenizer = build_tokenizer([*questions, *shown], context.config.model.scratch)
+    model = build_model(tokenizer, context.config.model.scratch, seed_of(context.config.seed, "model"))
     save_checkpoint(model, tokenizer, target)
     return target
 
 
-def _write_cards(job: Job, round_: RoundDirectory, asking: Asking) -> None:
+def _write_cards(context: StageContext, round_: RoundDirectory, prompt_format: PromptFormat) -> None:
     """Say in every checkpoint how to ask it, and in the solver's where the other roles are."""
     methods = [METHODS[name] for name in sorted(METHODS)]
-    for role in job.config.roles:
+    for role in context.config.roles:
         for early in ("", EARLY):
             checkpoint = round_.checkpoint.with_name(role + early)
             if not checkpoint.is_dir():
                 continue
             tokenizer = checksum(checkpoint / "tokenizer.json") if (checkpoint / "tokenizer.json").exists() else None
-            card = asking.card(methods, tokenizer=tokenizer, run=job.config.name, round=round_.number, role=role)
+            card = card_of(
+                prompt_format, methods, tokenizer=tokenizer, run=context.config.name, round=round_.number, role=role
+            )
             if role == "solver":
-                card["roles"] = {other: f"../{other}{early}" for other in job.config.roles if other != role}
-            settings = {"socratic": job.config.socratic.model_dump()}
-            write_json(checkpoint / CARD, {**card, "methods": job.config.methods, "settings": settings})
+                card["roles"] = {other: f"../{other}{early}" for other in context.config.roles if other != role}
+            settings = {"socratic": context.config.socratic.model_dump()}
+            write_json(checkpoint / CARD, {**card, "methods": context.config.methods, "settings": settings})

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.tracking.metrics import Sample, on_point, on_progress, on_stage
-
-
-class Tracker(Protocol):
-    """A library that keeps curves: `values` at `step` of the axis that they share."""
-
-    def log(self, values: Mapping[str, float], axis: str, step: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Figures:

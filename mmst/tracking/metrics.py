@@ -27,7 +27,7 @@ METRICS = {
     "mmst_items": Metric("counter", "Solutions, or training steps, so far.", ("round", "stage")),
     "mmst_tokens": Metric("counter", "Tokens written, or trained on, so far.", ("round", "stage")),
     "mmst_stage_seconds": Metric("gauge", "How long a finished stage took.", ("round", "stage")),
-    "mmst_verdicts": Metric("gauge", "Solutions by what judging found.", ("round", "stage", "method", "status")),
+    "mmst_verdicts": Metric("gauge", "Solutions by what verifying found.", ("round", "stage", "method", "status")),
     "mmst_kept": Metric("gauge", "Solutions that were kept.", ("round", "stage", "method")),
     "mmst_pool_rows": Metric("gauge", "Rows that the round trains on, by task and source.", ("round", "task")),
     "mmst_loss": Metric("gauge", "Training loss per target token.", ("round", "stage")),

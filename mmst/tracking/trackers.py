@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from mmst.runs.directory import RunDirectory
-from mmst.tracking.figures import Tracker
+from mmst.tracking.tracker import Tracker
 
 
 class TensorBoard:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmst.config import LoraConfig
-from mmst.runs.files import PARTIAL, sync_directory, sync_tree
+from mmst.files import PARTIAL, sync_directory, sync_tree
 
 if TYPE_CHECKING:
     import torch

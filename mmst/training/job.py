@@ -21,7 +21,7 @@ import numpy as np
 
 from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
 from mmst.errors import GaveUp, InputError
-from mmst.runs.files import checksum
+from mmst.files import checksum
 from mmst.training.encode import Encoded, encode, load_tokenizer
 from mmst.training.plan import draw_examples, step_count
 from mmst.training.worker import FLUSH, Task, read_progress, work

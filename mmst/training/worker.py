@@ -9,44 +9,16 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmst.config import ScheduleConfig, TrainingConfig
-from mmst.runs.files import write_text
+from mmst.files import write_text
+from mmst.training.task import Task
 
 FLUSH = 10
 """Steps between two looks at the losses: looking makes the host wait for the device."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker needs to know. Paths are absolute and visible on every node."""
-
-    start: str
-    output: str
-    storage: str
-    training: TrainingConfig
-    schedule: ScheduleConfig
-    steps: int
-    seed: int
-    threads: int
-    gpu: bool
-    snapshot_step: int | None
-    snapshot: str | None
-
-    @property
-    def data(self) -> Path:
-        """The tokens (`Encoded`) and `order`, the example of each place of each step."""
-        return Path(self.storage) / "data.npz"
-
-    @property
-    def progress(self) -> Path:
-        """One line of JSON per event: start, step, export."""
-        return Path(self.storage) / "progress.jsonl"
 
 
 def work(task: Task) -> None:
@@ -57,22 +29,22 @@ def work(task: Task) -> None:
     import torch.distributed as dist
 
     torch.set_num_threads(task.threads)
-    from mmst.training.engine import Trainee
+    from mmst.training.model import TrainModel
 
-    trainee = Trainee(task)
-    done = trainee.resume()
+    train_model = TrainModel(task)
+    done = train_model.resume()
     with _log(task.progress, done, dist.get_rank() == 0) as log:
         log({"event": "start", "step": done, "pid": os.getpid(), "time": began, "seconds": time.time() - began})
-        if _steps(task, trainee, done, log):
+        if _steps(task, train_model, done, log):
             began = time.time()
-            trainee.export(Path(task.output))
+            train_model.export(Path(task.output))
             log({"event": "export", "step": task.steps, "seconds": time.time() - began})
 
 
 _NOT_A_NUMBER = "training: the loss is not a number by step {step} (learning rate {rate:.1e}); lower learning_rate"
 
 
-def _steps(task: Task, trainee: Any, done: int, log: Any) -> bool:
+def _steps(task: Task, train_model: Any, done: int, log: Any) -> bool:
     """Take the steps that are left; false where the loss stopped being a number."""
     import torch
     import torch.distributed as dist
@@ -90,7 +62,7 @@ def _steps(task: Task, trainee: Any, done: int, log: Any) -> bool:
     for step in range(done, task.steps):
         examples = order[step]
         own = lengths[examples].tolist()
-        workers = divide(own, world, task.training.micro_batch_tokens, trainee.packs)
+        workers = divide(own, world, task.training.micro_batch_tokens, train_model.packs)
         targets = int((lengths[examples] - np.maximum(prompts[examples], 1)).sum())
         batches = [
             assemble([[int(examples[e]) for e in row] for row in rows], tokens, starts, prompts)
@@ -98,7 +70,7 @@ def _steps(task: Task, trainee: Any, done: int, log: Any) -> bool:
         ]
         rate = learning_rate(step, task.steps, task.schedule)
         torch.manual_seed((task.seed + step * world + rank) % 2**63)
-        losses.append(trainee.step(batches, targets, rate))
+        losses.append(train_model.step(batches, targets, rate))
         padded = sum(_area(rows, own) for worker in workers for rows in worker)
         facts.append(
             {"step": step + 1, "learning_rate": rate, "tokens": sum(own), "padded": padded, "targets": targets}
@@ -116,9 +88,9 @@ def _steps(task: Task, trainee: Any, done: int, log: Any) -> bool:
                 return False
             losses, facts = [], []
             if early and task.snapshot:
-                trainee.export(Path(task.snapshot))  # before saving: a worker that dies in between must do it again
+                train_model.export(Path(task.snapshot))  # before saving: a worker that dies in between must do it again
             if saves:
-                trainee.save(step + 1)
+                train_model.save(step + 1)
             since = time.time()
     return True
 

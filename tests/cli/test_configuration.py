@@ -10,6 +10,7 @@ import yaml
 from mmst.cli import app
 from mmst.config.explain import _paths, explain, schema
 from mmst.config.file import load_config
+from mmst.methods import METHODS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 KINDS = ("tiny", "data", "gpu", "cluster")
@@ -61,7 +62,7 @@ def test_the_schema_accepts_what_loads_and_refuses_what_does_not(mmst, tmp_path)
 
 
 def test_every_field_is_explained() -> None:
-    tree = schema()
+    tree = schema(METHODS)
     paths = list(_paths(tree, tree, ""))
     assert len(paths) > 100
     for path in paths:

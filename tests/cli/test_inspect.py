@@ -74,7 +74,7 @@ def test_runs_are_listed_with_those_of_experiments_and_those_that_cannot_be_read
     assert "cot 100.0, pot 100.0, vote 100.0" in mmst("list", runs).out
 
 
-def test_every_solution_is_shown_with_verdict_label_and_fate(mmst, run) -> None:
+def test_every_solution_is_shown_with_verdict_label_and_decision(mmst, run) -> None:
     shown = mmst("show", run.root, "a").out
     assert "a (train): 3 + 4?" in shown
     assert "solve-1/a/cot/0: ok, answer 7; label 7 (gold); kept" in shown

@@ -9,14 +9,12 @@ from typing import Any
 
 from mmst.config.file import build_config, dump_config
 from mmst.evaluation import Outcome, figures_of
-from mmst.methods.base import Solution
+from mmst.files import append_line, checksum, write_json, write_text
 from mmst.problems.read import write_problems
-from mmst.problems.record import Problem
+from mmst.records import FilterDecision, Problem, Solution
 from mmst.runs.directory import RoundDirectory, RunDirectory
-from mmst.runs.files import append_line, checksum, write_json, write_text
 from mmst.runs.lock import held
 from mmst.runs.tables import write_table
-from mmst.stages.filter import FateRow
 
 SCRIPT = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title='taken over'\">"
 ANSI = "\x1b[31mred\x1b[0m\x1b]0;a title\x07 \x1b[2J and \u202eturned round"
@@ -119,15 +117,15 @@ class MadeRun:
     def filter(self, number: int) -> None:
         round_ = self.round(number)
         with round_.stage("filter") as commit:
-            self.fates = [self._fate(row) for row in self.native]
-            write_table(round_.fates, FateRow, self.fates)
-            commit.parts = [round_.part(round_.fates, len(self.fates))]
-            kept = [fate for fate in self.fates if fate.kept]
+            self.decisions = [self._decision(row) for row in self.native]
+            write_table(round_.decisions, FilterDecision, self.decisions)
+            commit.parts = [round_.part(round_.decisions, len(self.decisions))]
+            kept = [decision for decision in self.decisions if decision.kept]
             reasons: dict[str, int] = {}
-            for fate in self.fates:
-                reasons[fate.reason] = reasons.get(fate.reason, 0) + 1
+            for decision in self.decisions:
+                reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
             commit.figures = {
-                "solutions": len(self.fates),
+                "solutions": len(self.decisions),
                 "kept": len(kept),
                 "kept_by_method": {m: sum(f.method == m for f in kept) for m in METHODS},
                 "problems_with_kept": len({f.problem_id for f in kept}),
@@ -135,21 +133,26 @@ class MadeRun:
                 "reasons": reasons,
             }
 
-    def _fate(self, row: Solution) -> FateRow:
+    def _decision(self, row: Solution) -> FilterDecision:
         label = str(int(row.problem_id.partition("/")[2]) + 1)
         reason = f"not_ok:{row.status}" if row.status != "ok" else "kept" if row.key == label else "wrong"
-        return FateRow(row.solution_id, row.problem_id, row.method, label, label, "gold", 0.5, reason == "kept", reason)
+        return FilterDecision(
+            row.solution_id, row.problem_id, row.method, label, label, "gold", 0.5, reason == "kept", reason
+        )
 
-    def hint(self, number: int) -> None:
+    def rationalize(self, number: int) -> None:
         """What a problem's answer led to: one solution, which is kept. Not part of every round."""
         round_, problem = self.round(number), self.problems["train"][1]
         values = {name: getattr(self._solution(2, problem, "cot"), name) for name in Solution.__dataclass_fields__}
         row = Solution(**(values | {"solution_id": f"hint-{number}/{problem.id}/cot/0", "round": number}))
-        with round_.stage("hint") as commit:
-            path, fates = round_.hints / "part-00000.parquet", round_.hints / "fates.parquet"
+        with round_.stage("rationalize") as commit:
+            path, decisions = (
+                round_.rationalizations / "part-00000.parquet",
+                round_.rationalizations / "decisions.parquet",
+            )
             write_table(path, Solution, [row])
-            write_table(fates, FateRow, [self._fate(row)])
-            commit.parts = [round_.part(path, 1), round_.part(fates, 1)]
+            write_table(decisions, FilterDecision, [self._decision(row)])
+            commit.parts = [round_.part(path, 1), round_.part(decisions, 1)]
             commit.figures = {"solutions": 1, "kept": 1, "kept_by_method": {"cot": 1, "pot": 0}, "reasons": {"kept": 1}}
 
     def translate(self, number: int) -> None:
@@ -159,11 +162,11 @@ class MadeRun:
         made = {"solution_id": f"{origin.solution_id}>cot", "method": "cot", "origin_id": origin.solution_id}
         row = Solution(**(values | made | {"text": "0 + 1 = 1", "role": "translator"}))
         with round_.stage("translate") as commit, commit.timed("translate"):
-            path, fates = round_.translations / "part-00000.parquet", round_.translations / "fates.parquet"
+            path, decisions = round_.translations / "part-00000.parquet", round_.translations / "decisions.parquet"
             write_table(path, Solution, [row])
             write_json(path.with_suffix(".json"), {"rows": 1, "checksum": checksum(path)})
-            write_table(fates, FateRow, [self._fate(row)])
-            commit.parts = [round_.part(path, 1), round_.part(fates, 1)]
+            write_table(decisions, FilterDecision, [self._decision(row)])
+            commit.parts = [round_.part(path, 1), round_.part(decisions, 1)]
             commit.figures = {
                 "translations": 1,
                 "kept": 1,

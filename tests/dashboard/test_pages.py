@@ -14,9 +14,9 @@ from mmst.dashboard import queries
 from mmst.dashboard.app import application
 from mmst.dashboard.run import find_runs, look
 from mmst.errors import InputError
+from mmst.files import append_line, write_json
 from mmst.problems.read import write_problems
 from mmst.runs.directory import RoundDirectory, write_manifest
-from mmst.runs.files import append_line, write_json
 from mmst.runs.solutions import solutions_of
 
 PAGES = [
@@ -69,7 +69,13 @@ def test_the_run_page_has_every_figure_of_the_manifests(client) -> None:
 
 def test_a_round_page_says_what_happened_and_why(client) -> None:
     text = page(client, "/made/round/1")
-    for words in ("Promoted", "Verdicts by method", "Training loss", "Fates by stage", "1,234 tokens/s in 40 steps"):
+    for words in (
+        "Promoted",
+        "Verdicts by method",
+        "Training loss",
+        "Decisions by stage",
+        "1,234 tokens/s in 40 steps",
+    ):
         assert words in text
 
 
@@ -213,17 +219,17 @@ def test_only_what_a_manifest_names_counts(tmp_path) -> None:
 
 
 def test_what_a_hint_led_to_is_among_the_solutions(tmp_path) -> None:
-    made = MadeRun(tmp_path / "hinted")
+    made = MadeRun(tmp_path / "rationalized")
     made.generate(1)
     made.filter(1)
     client = TestClient(application([made.run.root], ["testserver"]))
-    assert "1 to 1 of 1" not in page(client, "/hinted/solutions?problem=train/1&method=cot&kept=yes")
-    made.hint(1)
-    shown = page(client, "/hinted/solutions?problem=train/1&method=cot&kept=yes")
+    assert "1 to 1 of 1" not in page(client, "/rationalized/solutions?problem=train/1&method=cot&kept=yes")
+    made.rationalize(1)
+    shown = page(client, "/rationalized/solutions?problem=train/1&method=cot&kept=yes")
     assert "1 to 1 of 1" in shown
     assert "hint-1/train/1/cot/0" in shown
-    assert "cot hinted" in page(client, "/hinted/export/kept.csv")
-    assert [row["written"] for row in solutions_of(made.run, "train/1")] == ["native", "native", "hinted"]
+    assert "cot rationalized" in page(client, "/rationalized/export/kept.csv")
+    assert [row["written"] for row in solutions_of(made.run, "train/1")] == ["native", "native", "rationalized"]
 
 
 def test_directories_that_are_no_runs_get_a_message_each(tmp_path) -> None:

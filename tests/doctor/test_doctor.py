@@ -66,7 +66,7 @@ def test_a_compiler_that_is_not_there_fails(monkeypatch) -> None:
     [("sse2", "fail"), ("sse2 avx2", "warn"), ("avx2 avx512f", "ok")],
     ids=["none", "avx2", "avx512"],
 )
-def test_the_cpu_is_judged_by_its_vector_instructions(flags, state) -> None:
+def test_the_cpu_is_verified_by_its_vector_instructions(flags, state) -> None:
     assert machine.cpu(f"processor\t: 0\nflags\t\t: {flags}\n", "x86_64").state == state
 
 

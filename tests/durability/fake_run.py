@@ -17,16 +17,15 @@ from unittest.mock import patch
 
 from rich.console import Console
 
-from mmst.answers import read_answer
 from mmst.config import Config
 from mmst.config.file import build_config, with_settings
+from mmst.files import checksum
 from mmst.loop import self_train
 from mmst.methods import METHODS
-from mmst.methods.base import Completion, Verdict
 from mmst.problems.read import write_problems
-from mmst.problems.record import Problem
 from mmst.progress import Reporter
-from mmst.runs.files import checksum
+from mmst.records import Completion, Problem, Verdict
+from mmst.verify.answers import read_answer
 
 _SUM = re.compile(r"(\d+) ([+*-]) (\d+)")
 _OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
@@ -42,7 +41,7 @@ class FakeEngine:
         a, sign, b = _SUM.search(request.prompt).groups()
         draw = random.Random(f"{request.seed}{request.prompt}")
         b = str(int(b) + (draw.random() < 0.25))
-        program = METHODS["pot"].wording
+        program = METHODS["pot"].task_prompt
         if program.solve in request.prompt or program.translate in request.prompt:
             text = f"other = {draw.randrange(999)}\nprint({a} {sign} {b})"
         else:
@@ -60,7 +59,7 @@ def _value(a: str, sign: str, b: str) -> int:
 
 
 class FakeServices:
-    """`mmst.stages.services.Services` without Ray, vLLM and sandbox."""
+    """`mmst.stages.runtime.Runtime` without Ray, vLLM and sandbox."""
 
     def __init__(self, config, methods, report, owner) -> None:
         self._loop = asyncio.Runner()
@@ -77,8 +76,8 @@ class FakeServices:
     def engine(self, checkpoint, *rest) -> FakeEngine:
         return FakeEngine()
 
-    def judges(self):
-        return SimpleNamespace(judge=_judge)
+    def verifiers(self):
+        return SimpleNamespace(verify=_verify)
 
     def cluster(self) -> None: ...
 
@@ -91,7 +90,7 @@ class FakeServices:
         return {}
 
 
-async def _judge(method: str, completion: Completion) -> Verdict:
+async def _verify(method: str, completion: Completion) -> Verdict:
     if method != "pot":
         return METHODS[method].read(completion, None)
     answer = str(_value(*_SUM.search(completion.text.rpartition("print")[2]).groups()))
@@ -116,7 +115,7 @@ def _checkpoint(directory: Path, weights: str) -> None:
     (directory / "model.safetensors").write_bytes(hashlib.blake2b(weights.encode()).digest() * 64)
 
 
-def _from_scratch(job, round_) -> Path:
+def _from_scratch(context, round_) -> Path:
     target = round_.root / "checkpoints" / "initial"
     _checkpoint(target, "initial")
     return target
@@ -150,7 +149,7 @@ def fake_config(directory: Path, *settings: str, problems: int = 12) -> Config:
 def fake_run(config: Config, root: Path) -> str:
     """`mmst run` with the made-up parts."""
     with (
-        patch("mmst.loop.Services", FakeServices),
+        patch("mmst.loop.Runtime", FakeServices),
         patch("mmst.stages.train._from_scratch", _from_scratch),
         patch("mmst.training.train", fake_fit),
     ):

@@ -23,7 +23,7 @@ import numpy  # noqa: F401 - everything is imported before the first fork, since
 from fake_run import content, fake_config, fake_run
 
 import mmst.training  # noqa: F401
-from mmst.verifying import verify_run
+from mmst.runs.audit import verify_run
 
 _TOUCHES = frozenset({"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate"})
 _DONE, _FAULTY, _BROKEN = 0, 3, 4

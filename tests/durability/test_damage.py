@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from fake_run import content, fake_config, fake_run
-from test_verifying import flip
+from test_audit import flip
 
 from mmst.errors import InputError
+from mmst.runs.audit import verify_run
 from mmst.runs.directory import file_fault, write_manifest
-from mmst.verifying import verify_run
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +35,8 @@ def test_a_flipped_byte_in_the_checkpoint_that_goes_on_is_named(run, finished) -
     ("stages", "damaged"),
     [
         (["filter", "translate", "train", "evaluate", "promote"], "round-002/solutions/part-00000.parquet"),
-        (["translate", "train", "evaluate", "promote"], "round-002/fates.parquet"),
-        (["train", "evaluate", "promote"], "round-001/translations/fates.parquet"),
+        (["translate", "train", "evaluate", "promote"], "round-002/decisions.parquet"),
+        (["train", "evaluate", "promote"], "round-001/translations/decisions.parquet"),
         (["evaluate", "promote"], "round-002/checkpoints/solver/model.safetensors"),
         (["evaluate", "promote"], "round-001/evaluation/figures.json"),
         (["promote"], "problems/train.jsonl"),

@@ -6,15 +6,15 @@ import pytest
 from fake_run import content, fake_config, fake_run
 
 from mmst.errors import InputError
+from mmst.runs.audit import verify_run
 from mmst.runs.opening import check_resumable, fork, fork_once
-from mmst.verifying import verify_run
 
 
 def test_what_may_change_is_taken_and_recorded(run, finished) -> None:
-    config = fake_config(finished[1].parent, "rounds.max=3", "cluster.judges=2")
+    config = fake_config(finished[1].parent, "rounds.max=3", "cluster.verifiers=2")
     assert fake_run(config, run.root) == "all 3 rounds are done"
     (resumed,) = json.loads((run.root / "run.json").read_text())["resumed"]
-    assert resumed["changed"] == {"rounds.max": [2, 3], "cluster.judges": [None, 2]}
+    assert resumed["changed"] == {"rounds.max": [2, 3], "cluster.verifiers": [None, 2]}
     assert verify_run(run.root)[0] == []
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mmst.files import append_line
 from mmst.runs.directory import RunDirectory
-from mmst.runs.files import append_line
 from mmst.runs.status import round_status
 from mmst.runs.tidying import tidy
 

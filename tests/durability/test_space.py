@@ -10,9 +10,9 @@ from fake_run import content, fake_config, fake_run
 from mmst.cli import app
 from mmst.errors import InputError
 from mmst.runs import space
+from mmst.runs.audit import verify_run
 from mmst.runs.directory import RunDirectory
 from mmst.runs.retention import remove_checkpoints, superfluous
-from mmst.verifying import verify_run
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_round_that_cannot_fit_is_refused_before_it_starts(tmp_path, monkeypat
 def test_the_need_of_a_round_is_measured_on_the_one_before_and_shrinks_as_it_goes_on(run, finished) -> None:
     config = finished[0]
     last, need = run.round(2), space.round_bytes(run, config, 12, 3)
-    texts = space.bytes_under(last.solutions) + space.bytes_under(last.fates) + space.bytes_under(last.pool)
+    texts = space.bytes_under(last.solutions) + space.bytes_under(last.decisions) + space.bytes_under(last.pool)
     assert need >= texts + 2 * space.bytes_under(last.checkpoint)
     shutil.copytree(last.solutions, run.round(3).solutions)
     assert space.round_bytes(run, config, 12, 3) == need - space.bytes_under(last.solutions)

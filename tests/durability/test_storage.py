@@ -18,9 +18,9 @@ from fake_run import content, fake_run
 
 from mmst.cli import app
 from mmst.errors import InputError
+from mmst.runs.audit import verify_run
 from mmst.runs.status import run_at, status_of
 from mmst.runs.storage import Mirror, run_directory, run_to_read
-from mmst.verifying import verify_run
 
 HOLD = """
 import sys
@@ -75,7 +75,7 @@ def test_a_run_in_a_store_ends_like_a_local_one(url, finished, tmp_path, monkeyp
 def test_a_run_that_broke_off_goes_on_from_the_last_commit(url, finished, tmp_path, monkeypatch, same_machine) -> None:
     config, local = finished
     with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError), run_directory(url) as root:
-        patched.setattr("mmst.stages.translate.fates_by_labels", lambda *_: 1 / 0)
+        patched.setattr("mmst.stages.translate.decisions_by_labels", lambda *_: 1 / 0)
         fake_run(config, root)
     if not same_machine:
         another_machine(monkeypatch, tmp_path)
@@ -192,7 +192,7 @@ def test_a_run_in_a_store_has_its_pages(url, finished) -> None:
 def test_a_run_in_a_store_that_goes_on_is_shown_as_running(url, finished, tmp_path, monkeypatch) -> None:
     config, _ = finished
     with run_directory(url) as root, monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
-        patched.setattr("mmst.stages.translate.fates_by_labels", lambda *_: 1 / 0)
+        patched.setattr("mmst.stages.translate.decisions_by_labels", lambda *_: 1 / 0)
         fake_run(config, root)
     for state in ("interrupted", "running"):
         with run_directory(url) if state == "running" else contextlib.nullcontext(), run_to_read(url) as root:

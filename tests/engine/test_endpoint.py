@@ -14,7 +14,7 @@ from mmst.config import EndpointConfig
 from mmst.engine.endpoint import Endpoint, as_messages, retry_after
 from mmst.engine.replies import Replies
 from mmst.errors import InputError
-from mmst.methods.base import Completion, Request
+from mmst.records import Completion, Request
 
 KEY = "sk-very-secret-0123456789"
 Reply = tuple[int, dict[str, str], bytes]

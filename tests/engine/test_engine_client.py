@@ -12,7 +12,7 @@ from tiny_llama import tiny_llama
 from mmst.config import EngineConfig
 from mmst.engine import Engine, EngineError
 from mmst.errors import InputError
-from mmst.methods.base import Completion, Request
+from mmst.records import Completion, Request
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tiny_llama import prompts, tiny_llama
 
 from mmst.config import EngineConfig
 from mmst.engine import Engine, EngineError
-from mmst.methods.base import Completion, Request
+from mmst.records import Completion, Request
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -163,10 +163,10 @@ def test_stopping_gives_everything_back(driver: Driver) -> None:
 def test_nothing_is_served_that_cannot_be_proved(driver: Driver, tmp_path: Path) -> None:
     import json
 
-    from mmst.engine.proof import FILE, write_proof
+    from mmst.engine.weight_check import FILE, write_weight_check
 
     checkpoint = tiny_llama(tmp_path / "doubtful", 3)
-    write_proof(checkpoint, "float32")
+    write_weight_check(checkpoint, "float32")
     claimed = json.loads((checkpoint / FILE).read_text())
     claimed["logprobs"][1][1] -= 0.1
     (checkpoint / FILE).write_text(json.dumps(claimed))

@@ -1,4 +1,4 @@
-"""Generate, filter, hint and translate with a teacher: the stages and the judge are real, only Ray and vLLM are not."""
+"""Generate, filter, hint and translate with a teacher: the stages and the verifier are real, only Ray and vLLM are not."""
 
 import asyncio
 import io
@@ -12,20 +12,20 @@ import pytest
 from rich.console import Console
 from test_endpoint import Server, fault, said, server  # noqa: F401  (the fixture)
 
+from mmst.actors.verifier import Verifier
 from mmst.config import Config
 from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
-from mmst.judging.judge import Judge
 from mmst.methods import methods_named
-from mmst.methods.base import Completion, Request, Solution, Verdict
 from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
+from mmst.records import Completion, Request, Solution, Verdict
 from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.tables import read_table
+from mmst.stages.context import StageContext
 from mmst.stages.filter import filter_, read_kept
 from mmst.stages.generate import generate
-from mmst.stages.hint import hint
-from mmst.stages.job import Job
+from mmst.stages.rationalize import rationalize
 from mmst.stages.translate import translate
 
 TREE = {
@@ -53,10 +53,10 @@ class Student:
 
 
 class InThisProcess:
-    """What `Services` offers, without a cluster."""
+    """What `Runtime` offers, without a cluster."""
 
     def __init__(self, config: Config) -> None:
-        self._judge, self._loop = Judge(methods_named(config.methods), config.sandbox), asyncio.Runner()
+        self._verify, self._loop = Verifier(methods_named(config.methods), config.sandbox), asyncio.Runner()
 
     def wait(self, work):
         return self._loop.run(work)
@@ -64,25 +64,25 @@ class InThisProcess:
     def engine(self, *_: object) -> Student:
         return Student()
 
-    def judges(self) -> "InThisProcess":
+    def verifiers(self) -> "InThisProcess":
         return self
 
-    async def judge(self, method: str, completion: Completion) -> Verdict:
-        return self._judge.judge([(method, completion)])[0]
+    async def verify(self, method: str, completion: Completion) -> Verdict:
+        return self._verify.verify([(method, completion)])[0]
 
     def sandbox_counts(self) -> dict[str, int]:
-        return self._judge.counts()
+        return self._verify.counts()
 
     def close(self) -> None:
-        self._judge.close()
+        self._verify.close()
         self._loop.close()
 
 
 @pytest.fixture
-def job(tmp_path) -> Iterator:
+def context(tmp_path) -> Iterator:
     made: list[InThisProcess] = []
 
-    def make(*settings: str) -> Job:
+    def make(*settings: str) -> StageContext:
         config = build_config(with_settings(TREE, settings))
         run, sets = RunDirectory(tmp_path), read_sets(config.problems, config.seed)
         first = run.round(0)
@@ -92,50 +92,50 @@ def job(tmp_path) -> Iterator:
             commit.parts = [first.part(first.checkpoint)]
         with first.stage("promote") as commit:
             commit.figures = {"checkpoint": "round-000/checkpoints/solver", "round": 0}
-        made.append(services := InThisProcess(config))
+        made.append(runtime := InThisProcess(config))
         report = Reporter(Console(file=io.StringIO()))
-        return Job(config, run, sets.by_name(), methods_named(config.methods), services, report)
+        return StageContext(config, run, sets.by_name(), methods_named(config.methods), runtime, report)
 
     yield make
-    for services in made:
-        services.close()
+    for runtime in made:
+        runtime.close()
 
 
 def rows(round_: RoundDirectory, stage: str) -> list[Solution]:
     return [row for p in round_.part_paths(stage) if p.name.startswith("part-") for row in read_table(p, Solution)]
 
 
-def test_what_the_teacher_got_wrong_is_asked_again_with_the_answer_and_then_translated(job) -> None:
-    made = job()
+def test_what_the_teacher_got_wrong_is_asked_again_with_the_answer_and_then_translated(context) -> None:
+    made = context()
     round_ = made.run.round(1)
-    for stage in (generate, filter_, hint, translate):
+    for stage in (generate, filter_, rationalize, translate):
         stage(made, round_)
     written = rows(round_, "generate")
     assert {row.checkpoint for row in written} == {"views, 60% corrupted"}
     assert len(written) == 80
     kept = list(read_kept(round_, "filter"))
     assert 10 < len(kept) < 60
-    figures, unsolved = round_.figures("hint"), 40 - len({row.problem_id for row in kept})
+    figures, unsolved = round_.figures("rationalize"), 40 - len({row.problem_id for row in kept})
     assert unsolved > 3
     assert figures["problems"] == figures["problems_with_kept"] == figures["kept"] == unsolved
     assert figures["reasons"] == {"kept": unsolved, "no_calculation": unsolved}
     assert figures["grows_by"] == pytest.approx(unsolved / len(kept), abs=1e-4)
     assert f"{unsolved} of {unsolved} unsolved problems" in made.report.console.file.getvalue()
     origins = {row.origin_id for row in rows(round_, "translate")}
-    assert {row.solution_id for row in read_kept(round_, "hint")} <= origins
+    assert {row.solution_id for row in read_kept(round_, "rationalize")} <= origins
 
 
-def test_a_round_in_which_nothing_is_unsolved_asks_nobody(job) -> None:
-    made = job("teacher.noise=0")
+def test_a_round_in_which_nothing_is_unsolved_asks_nobody(context) -> None:
+    made = context("teacher.noise=0")
     round_ = made.run.round(1)
-    for stage in (generate, filter_, hint):
+    for stage in (generate, filter_, rationalize):
         stage(made, round_)
-    assert round_.figures("hint")["problems"] == 0
-    assert list(read_kept(round_, "hint")) == []
+    assert round_.figures("rationalize")["problems"] == 0
+    assert list(read_kept(round_, "rationalize")) == []
 
 
-def test_views_that_the_problems_lack_are_named(job) -> None:
-    made = job("problems.synthetic.views_everywhere=[cot]")
+def test_views_that_the_problems_lack_are_named(context) -> None:
+    made = context("problems.synthetic.views_everywhere=[cot]")
     with pytest.raises(InputError, match="`program` of method pot"):
         generate(made, made.run.round(1))
 
@@ -144,14 +144,14 @@ def endpoint(server: Server, **more: object) -> str:  # noqa: F811
     return f"teacher={json.dumps({'endpoint': {'url': server.url, 'model': 'm', 'backoff': 0.001, **more}})}"
 
 
-def test_the_cap_ends_the_stage_and_the_next_attempt_asks_nothing_twice(job, server) -> None:  # noqa: F811
+def test_the_cap_ends_the_stage_and_the_next_attempt_asks_nothing_twice(context, server) -> None:  # noqa: F811
     server.answer = lambda number, body: fault(500) if number % 4 == 0 else said("The answer is 7.")
-    capped = job(endpoint(server, max_calls=30))
+    capped = context(endpoint(server, max_calls=30))
     round_ = capped.run.round(1)
     with pytest.raises(InputError, match=r"30 calls are made \(max_calls: 30\)"):
         generate(capped, round_)
     assert not round_.done("generate")
-    generate(job(endpoint(server)), round_)
+    generate(context(endpoint(server)), round_)
     assert Counter(row.status for row in rows(round_, "generate") if row.method == "cot") == {"ok": 40}
     figures = round_.figures("generate")["teacher"]
     assert figures["calls"] == len(server.bodies) == 80 + figures["errors"]["500"]
@@ -162,16 +162,16 @@ def test_the_cap_ends_the_stage_and_the_next_attempt_asks_nothing_twice(job, ser
     assert {row.checkpoint for row in rows(round_, "generate")} == {f"m at {server.url}"}
 
 
-def test_a_request_without_an_answer_has_a_status_of_its_own_in_the_figures(job, server) -> None:  # noqa: F811
+def test_a_request_without_an_answer_has_a_status_of_its_own_in_the_figures(context, server) -> None:  # noqa: F811
     server.answer = lambda number, body: fault(400) if number <= 5 else said("print(7)")
-    made = job(endpoint(server, concurrency=1, max_failed=0.5))
+    made = context(endpoint(server, concurrency=1, max_failed=0.5))
     generate(made, made.run.round(1))
     statuses = made.run.round(1).figures("generate")["statuses"]
     assert statuses["cot"].get("no_reply", 0) + statuses["pot"].get("no_reply", 0) == 5
 
 
-def test_an_endpoint_that_fails_too_often_ends_the_stage_with_one_clear_error(job, server) -> None:  # noqa: F811
+def test_an_endpoint_that_fails_too_often_ends_the_stage_with_one_clear_error(context, server) -> None:  # noqa: F811
     server.answer = lambda number, body: fault(503, "out of order")
-    made = job(endpoint(server, retries=1))
+    made = context(endpoint(server, retries=1))
     with pytest.raises(InputError, match=r"found no answer .* 503 \(out of order\)"):
         generate(made, made.run.round(1))

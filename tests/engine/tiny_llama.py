@@ -48,5 +48,5 @@ def tiny_llama(
 
 def prompts(count: int, length: int, seed: int = 0) -> list[str]:
     """Random words."""
-    draw = random.Random(seed)
-    return [" ".join(draw.choices(WORDS, k=length)) for _ in range(count)]
+    sampling = random.Random(seed)
+    return [" ".join(sampling.choices(WORDS, k=length)) for _ in range(count)]

@@ -1,19 +1,20 @@
-"""Adding a method is one file plus its registration: this one is judged, filtered, trained on and translated."""
+"""Adding a method is one file plus its registration: this one is verified, filtered, trained on and translated."""
 
 import asyncio
 from dataclasses import replace
 
 import pytest
 
+from mmst.actors.solver import Solver
+from mmst.actors.verifier import Verifier
 from mmst.config import FilterConfig, SandboxConfig, TaskLimit
-from mmst.judging.judge import Judge
 from mmst.methods import METHODS, methods_named, register
-from mmst.methods.asking import Asking
-from mmst.methods.base import Completion, Method, Request, Solution, Verdict, Wording
-from mmst.problems.record import Problem
+from mmst.methods.card import card_of
+from mmst.methods.method import Method
+from mmst.methods.prompts import PromptFormat, TaskPrompt
+from mmst.records import Completion, Problem, Request, Solution, Verdict
 from mmst.selection import filter_rows
 from mmst.stages.rows import pool_rows, view_rows
-from mmst.stages.solving import Solver
 
 PROBLEM = Problem(
     id="p", question="Ann has 3 apples and buys 4. How many has she?", answer="7", views={"tally": "|||||||"}
@@ -25,7 +26,7 @@ class Tally(Method):
 
     name = "tally"
     view = "tally"
-    wording = Wording("Solve it by strokes.", "Rewrite it as strokes.", "Write one stroke (|) for each.")
+    task_prompt = TaskPrompt("Solve it by strokes.", "Rewrite it as strokes.", "Write one stroke (|) for each.")
 
     def answer(self, text, sandbox) -> Verdict:
         number = str(text.count("|"))
@@ -54,17 +55,17 @@ class Parrot:
 
 def test_a_method_of_one_class_goes_through_the_whole_round(tally) -> None:
     cot, toy = methods_named(["cot", "tally"])
-    judge, model, asking = Judge([cot, toy], SandboxConfig()), Parrot(), Asking()
+    verify, model, prompt_format = Verifier([cot, toy], SandboxConfig()), Parrot(), PromptFormat()
 
-    async def judged(method: str, completion: Completion) -> Verdict:
-        return judge.judge([(method, completion)])[0]
+    async def verified(method: str, completion: Completion) -> Verdict:
+        return verify.verify([(method, completion)])[0]
 
     def read(method: str, text: str) -> Verdict:
-        return judge.judge([(method, Completion(text, "stop", 0))])[0]
+        return verify.verify([(method, Completion(text, "stop", 0))])[0]
 
     async def solve_and_translate() -> tuple[Solution, Solution, Solution]:
         solver = Solver(
-            asking, model, judged, {"solver": "checkpoint"}, seed=0, slots=asyncio.Semaphore(2), max_tokens=9
+            prompt_format, model, verified, {"solver": "checkpoint"}, seed=0, slots=asyncio.Semaphore(2), max_tokens=9
         )
         (own,) = await solver.solve(PROBLEM, toy, sample=0, round_=1, purpose="generate")
         words = replace(own, method="cot", solution_id="w", text="3 + 4 = 7. The answer is 7.")
@@ -74,19 +75,21 @@ def test_a_method_of_one_class_goes_through_the_whole_round(tally) -> None:
         own, words, translated = asyncio.run(solve_and_translate())
         texts = [own.text, "|||||||", "|||", "seven"]
         rows = [{"problem_id": "p", "answer": "7", "method": "tally", "text": text} for text in texts]
-        fates = [row["reason"] for row in filter_rows(rows, read, FilterConfig(label="gold"))]
+        decisions = [row["reason"] for row in filter_rows(rows, read, FilterConfig(label="gold"))]
     finally:
-        judge.close()
+        verify.close()
     assert [(s.method, s.status, s.answer) for s in (own, translated)] == [("tally", "ok", "7")] * 2
     assert model.asked == [
         f"{PROBLEM.question}\nSolve it by strokes.\n",
         "3 + 4 = 7. The answer is 7.\nRewrite it as strokes.\n",
     ]
-    assert fates == ["kept", "duplicate", "wrong", "not_ok:no_answer"]
+    assert decisions == ["kept", "duplicate", "wrong", "not_ok:no_answer"]
 
-    (view,) = view_rows([PROBLEM], {"tally": TaskLimit()}, asking, seed=0, show_question=False)
+    (view,) = view_rows([PROBLEM], {"tally": TaskLimit()}, prompt_format, seed=0, show_question=False)
     assert (view.prompt, view.completion) == (model.asked[0], "|||||||")
-    pool = list(pool_rows([words], [translated], {"p": PROBLEM.question}, asking, pairs=True, show_question=False))
+    pool = list(
+        pool_rows([words], [translated], {"p": PROBLEM.question}, prompt_format, pairs=True, show_question=False)
+    )
     assert [row.task for row in pool] == ["cot", "tally", "cot->tally"]
     assert (pool[2].prompt, pool[2].completion) == (model.asked[1], "|||| |||")
-    assert asking.card([cot, toy])["wordings"]["tally"] == "Solve it by strokes."
+    assert card_of(prompt_format, [cot, toy])["instructions"]["tally"] == "Solve it by strokes."

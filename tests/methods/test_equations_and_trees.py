@@ -1,17 +1,17 @@
-"""The methods eot and prefix: read, judged, shown with their values, told apart, made from the views of the data."""
+"""The methods eot and prefix: read, verified, shown with their values, told apart, made from the views of the data."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from mmst.answers import read_answer
 from mmst.config import FilterConfig
 from mmst.methods import METHODS
-from mmst.methods.base import Completion, Verdict
 from mmst.problems.read import derive_views, read_problems
-from mmst.sandbox import Sandbox
+from mmst.records import Completion, Verdict
 from mmst.selection import filter_rows
+from mmst.verify.answers import read_answer
+from mmst.verify.programs import Sandbox
 
 DATA = Path(__file__).parents[3] / "shared/data"
 REAL = DATA / "real_outputs.gsm8k.even.jsonl"
@@ -43,7 +43,7 @@ def sandbox():
         (PREFIX, "", "syntax_error", None),
     ],
 )
-def test_a_solution_is_judged_by_what_it_states(sandbox, method, text, status, answer) -> None:
+def test_a_solution_is_verified_by_what_it_states(sandbox, method, text, status, answer) -> None:
     verdict = method.read(Completion(text, "stop", 9), sandbox)
     assert (verdict.status, verdict.answer) == (status, answer)
     if answer:
@@ -98,9 +98,9 @@ def test_no_right_answer_that_the_public_reader_found_is_lost(sandbox) -> None:
     rows = [json.loads(line) for line in REAL.read_text().splitlines()]
     rows = [row for row in rows if row["method"] == "eot"]
 
-    def judge(method: str, text: str) -> Verdict:
+    def verify(method: str, text: str) -> Verdict:
         return METHODS[method].read(Completion(text, "stop", 0), sandbox)
 
-    out = list(filter_rows(rows, judge, FilterConfig(label="gold")))
+    out = list(filter_rows(rows, verify, FilterConfig(label="gold")))
     assert [row["problem_id"] for row in out if row["reference_correct"] and not row["kept"]] == []
     assert sum(row["kept"] for row in out) >= sum(row["reference_correct"] for row in rows) + 40

@@ -7,10 +7,11 @@ import pytest
 
 from mmst.errors import InputError
 from mmst.methods import METHODS, cascade_order, method_and_view, methods_named
-from mmst.methods.asking import Asking, asking_for
-from mmst.methods.base import Completion, Draw, Request
-from mmst.problems.record import Problem
-from mmst.sandbox import Sandbox
+from mmst.methods.card import card_of, prompt_format_of
+from mmst.methods.method import SamplingParams
+from mmst.methods.prompts import PromptFormat
+from mmst.records import Completion, Problem, Request
+from mmst.verify.programs import Sandbox
 
 COT, POT = METHODS["cot"], METHODS["pot"]
 QUESTION = "Ann has 3 apples and buys 4 more. How many has she?"
@@ -27,28 +28,28 @@ def written(text: str, finish_reason: str = "stop") -> Completion:
 
 
 def test_the_instruction_stands_after_the_question_for_a_tuned_model() -> None:
-    prompt = Asking("tuned").to_solve(POT, QUESTION)
-    assert prompt == f"{QUESTION}\n{POT.wording.solve}\n"
+    prompt = POT.prompt(PromptFormat("tuned"), QUESTION)
+    assert prompt == f"{QUESTION}\n{POT.task_prompt.solve}\n"
 
 
 def test_a_base_model_is_shown_examples_and_stopped_at_the_next_question() -> None:
-    asking = Asking("base")
-    prompt = asking.to_solve(COT, QUESTION)
-    assert prompt.count("Question:") == len(COT.wording.shots) + 1
-    assert prompt.rstrip().endswith(COT.wording.solve)
-    assert asking.stop
+    prompt_format = PromptFormat("base")
+    prompt = COT.prompt(prompt_format, QUESTION)
+    assert prompt.count("Question:") == len(COT.task_prompt.few_shot) + 1
+    assert prompt.rstrip().endswith(COT.task_prompt.solve)
+    assert prompt_format.stop
 
 
 def test_a_chat_model_is_asked_by_its_template() -> None:
-    asking = Asking("chat", template=lambda messages: f"<user>{messages[0]['content']}<bot>")
-    prompt = asking.to_solve(COT, QUESTION)
+    prompt_format = PromptFormat("chat", template=lambda messages: f"<user>{messages[0]['content']}<bot>")
+    prompt = COT.prompt(prompt_format, QUESTION)
     assert prompt.startswith(f"<user>{QUESTION}")
     assert prompt.endswith("<bot>")
 
 
 def test_the_examples_shown_are_right(sandbox) -> None:
     for method in METHODS.values():
-        for shot, other in zip(method.wording.shots, COT.wording.shots, strict=True):
+        for shot, other in zip(method.task_prompt.few_shot, COT.task_prompt.few_shot, strict=True):
             verdict = method.answer(shot.solution, sandbox)
             assert verdict.status == "ok"
             assert verdict.key == COT.answer(other.solution, sandbox).key
@@ -108,17 +109,17 @@ def test_a_view_that_does_not_state_the_answer_gets_the_sentence_that_does() -> 
 
 def test_a_checkpoint_says_how_to_ask_it(tmp_path) -> None:
     methods = [COT, POT]
-    card = Asking("tuned", {"cot": "In words, please."}).card(methods, round=3)
+    card = card_of(PromptFormat("tuned", {"cot": "In words, please."}), methods, round=3)
     (tmp_path / "mmst.json").write_text(json.dumps(card))
-    asking = asking_for(tmp_path)
-    assert asking.to_solve(COT, QUESTION) == f"{QUESTION}\nIn words, please.\n"
-    assert card["wordings"]["pot->cot"] == COT.wording.translate
+    prompt_format = prompt_format_of(tmp_path)
+    assert COT.prompt(prompt_format, QUESTION) == f"{QUESTION}\nIn words, please.\n"
+    assert card["instructions"]["pot->cot"] == COT.task_prompt.translate
 
 
 def test_a_broken_card_is_named(tmp_path) -> None:
     (tmp_path / "mmst.json").write_text('{"style": "loud"}')
     with pytest.raises(InputError, match=r"mmst\.json"):
-        asking_for(tmp_path)
+        prompt_format_of(tmp_path)
 
 
 def test_an_unknown_and_a_doubled_method_are_refused() -> None:
@@ -136,11 +137,11 @@ def test_solving_asks_once_with_the_seed_of_the_turn() -> None:
             asked.append(request)
             return written("The answer is 7.")
 
-    async def judge(method: str, completion: Completion):
+    async def verify(method: str, completion: Completion):
         raise AssertionError("not needed for one turn")
 
-    draw = Draw(lambda role, turn: hash((role, turn)), max_tokens=9, temperature=0.5)
-    turns = asyncio.run(COT.solve(Problem(id="a", question=QUESTION), Asking(), Parrot(), judge, draw))
+    sampling = SamplingParams(lambda role, turn: hash((role, turn)), max_tokens=9, temperature=0.5)
+    turns = asyncio.run(COT.solve(Problem(id="a", question=QUESTION), PromptFormat(), Parrot(), verify, sampling))
     assert [turn.completion.text for turn in turns] == ["The answer is 7."]
     assert (asked[0].seed, asked[0].max_tokens, asked[0].temperature) == (hash(("solver", 0)), 9, 0.5)
 

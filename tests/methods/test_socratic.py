@@ -8,11 +8,12 @@ import pytest
 from mmst.config import SocraticConfig
 from mmst.errors import InputError
 from mmst.methods import METHODS
-from mmst.methods.asking import Asking
-from mmst.methods.base import Completion, Draw, Request, Verdict
+from mmst.methods.card import card_of
+from mmst.methods.method import SamplingParams
+from mmst.methods.prompts import PromptFormat
 from mmst.methods.socratic import TASKS, Socratic, dialogue, pairs_in
-from mmst.problems.record import Problem
-from mmst.sandbox import Sandbox
+from mmst.records import Completion, Problem, Request, Verdict
+from mmst.verify.programs import Sandbox
 
 VIEW = [["How many has Ann?", "Ann has 3 + 4 = 7."], ["How many has Tom?", "Tom has 7 - 2 = 5."]]
 PROBLEM = Problem(id="p", question="Ann has 3 and buys 4. Tom has 2 fewer.", answer="5", views={"socratic": VIEW})
@@ -46,11 +47,11 @@ class Played:
 def solved(model: Played, sandbox: Sandbox, problem: Problem = PROBLEM, **settings) -> tuple[list, Verdict]:
     method = Socratic(SocraticConfig(**settings))
 
-    async def judge(name: str, completion: Completion) -> Verdict:
+    async def verify(name: str, completion: Completion) -> Verdict:
         raise AssertionError("no verdict is needed on the way")
 
-    draw = Draw(lambda role, turn: len(role) * 100 + turn, max_tokens=9)
-    turns = asyncio.run(method.solve(problem, Asking(), model, judge, draw))
+    sampling = SamplingParams(lambda role, turn: len(role) * 100 + turn, max_tokens=9)
+    turns = asyncio.run(method.solve(problem, PromptFormat(), model, verify, sampling))
     return turns, method.read(turns[-1].completion, sandbox)
 
 
@@ -188,7 +189,7 @@ def test_a_view_that_is_none_is_named() -> None:
 def test_training_rows_are_exactly_what_solving_asks_and_wants_back(sandbox, solving, rows) -> None:
     """A model that gives back what it was trained on gets through to the answer."""
     method = Socratic(SocraticConfig(solving=solving))
-    examples = method.examples(Asking(), PROBLEM.question, DIALOGUE)
+    examples = method.examples(PromptFormat(), PROBLEM.question, DIALOGUE)
     assert len(examples) == rows
     assert [example.task for example in examples] == ["socratic/decompose"] + ["socratic/solve"] * (rows - 1)
     assert [example.role for example in examples] == ["decomposer"] + ["solver"] * (rows - 1)
@@ -201,13 +202,13 @@ def test_training_rows_are_exactly_what_solving_asks_and_wants_back(sandbox, sol
 
 
 def test_a_model_that_was_only_pretrained_is_shown_each_task() -> None:
-    for task, wording in TASKS.items():
-        prompt = Asking("base").to_do(task, wording, PROBLEM.question)
-        assert prompt.count("Question:") == len(wording.shots) + 1 > 2
+    for task, task_prompt in TASKS.items():
+        prompt = PromptFormat("base").to_solve(task, task_prompt, PROBLEM.question)
+        assert prompt.count("Question:") == len(task_prompt.few_shot) + 1 > 2
 
 
 def test_a_card_holds_the_instructions_of_every_task() -> None:
-    card = Asking("tuned").card([METHODS["cot"], METHODS["socratic"]])
-    assert card["wordings"]["socratic/decompose"] == TASKS["socratic/decompose"].solve
-    assert "socratic" not in card["wordings"]
-    assert "cot->socratic" in card["wordings"]
+    card = card_of(PromptFormat("tuned"), [METHODS["cot"], METHODS["socratic"]])
+    assert card["instructions"]["socratic/decompose"] == TASKS["socratic/decompose"].solve
+    assert "socratic" not in card["instructions"]
+    assert "cot->socratic" in card["instructions"]

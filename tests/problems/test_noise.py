@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from mmst.config.synthetic import SyntheticSpec
 from mmst.problems.noise import corrupted
 from mmst.problems.synthetic import generate
-from mmst.problems.synthetic.spec import SyntheticSpec
 
 PROBLEMS = generate(SyntheticSpec(), 50)
 

@@ -9,7 +9,7 @@ import pytest
 
 from mmst.errors import InputError
 from mmst.problems.read import derive_views, read_problems, write_problems
-from mmst.problems.record import Problem
+from mmst.records import Problem
 
 ROWS = [
     {"id": "a", "question": "What is 3 + 4?", "answer": 7, "views": {"equation": "3+4"}, "level": 1},

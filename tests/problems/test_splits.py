@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mmst.problems.read import read_problems
-from mmst.problems.record import Problem
 from mmst.problems.splits import Known, remove_overlap, slices, split
+from mmst.records import Problem
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 PROBLEMS = [Problem(id=f"p{number}", question=f"Question {number}?") for number in range(100)]

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mmst.errors import InputError
-from mmst.problems.record import Problem
 from mmst.problems.synthetic import SyntheticSpec, generate, make_sets
 from mmst.problems.synthetic.graph import NAMES, THINGS
 from mmst.problems.synthetic.wording import TELLINGS, WORDINGS
+from mmst.records import Problem
 
 SMALL = SyntheticSpec(train=900, annotated=300, dev=120, test=240)
 CALCULATION = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+)")

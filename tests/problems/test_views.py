@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmst.answers.calculations import false_calculation
 from mmst.problems.read import derive_views, read_problems
 from mmst.problems.views import NotReadable, expression_from_prefix, read_equation, views_from_equation
+from mmst.verify.answers.calculations import false_calculation
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}

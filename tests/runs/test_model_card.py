@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_run import small_run
 
-from mmst.runs.files import checksum
+from mmst.files import checksum
 
 huggingface_hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub comes with transformers")
 

@@ -1,15 +1,15 @@
-"""`mmst filter`: rows of any origin get the fates that a round would give them, in the order they came."""
+"""`mmst filter`: rows of any origin get the decisions that a round would give them, in the order they came."""
 
 import pytest
 
-from mmst.answers import find_answer
 from mmst.config import FilterConfig
 from mmst.errors import InputError
-from mmst.methods.base import Verdict
+from mmst.records import Verdict
 from mmst.selection import filter_rows
+from mmst.verify.answers import find_answer
 
 
-def judge(method: str, text: str) -> Verdict:
+def verify(method: str, text: str) -> Verdict:
     """Reads both methods' texts as words, so that no sandbox is needed."""
     found = find_answer(text)
     return Verdict("ok", found.answer.text, found.answer.key) if found else Verdict("no_answer")
@@ -20,10 +20,10 @@ def row(problem: str, method: str, text: str, answer: object = None) -> dict:
 
 
 def filtered(rows: list[dict], label: str = "gold", **settings: object) -> list[dict]:
-    return list(filter_rows(rows, judge, FilterConfig(label=label, **settings)))  # type: ignore[arg-type]
+    return list(filter_rows(rows, verify, FilterConfig(label=label, **settings)))  # type: ignore[arg-type]
 
 
-def test_scattered_rows_of_a_problem_come_out_in_their_order_with_their_fates() -> None:
+def test_scattered_rows_of_a_problem_come_out_in_their_order_with_their_decisions() -> None:
     rows = [
         row("p", "cot", "3 + 4 = 7. The answer is 7.", 7),
         row("q", "cot", "The answer is 5.", "6"),

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from mmst.answers import read_answer
 from mmst.config import AgreementConfig, FilterConfig, TranslateConfig
 from mmst.methods import METHODS
-from mmst.methods.base import Solution
-from mmst.selection import Keeper, Label, label_problem, over_balance, plan_translations, reasons, with_gold_key
+from mmst.records import Solution
+from mmst.selection import Label, SolutionFilter, label_problem, over_balance, plan_translations, reasons, with_gold_key
+from mmst.verify.answers import read_answer
 
 GOLD = Label("7", "7", "gold", 1.0, 2)
 AGREEMENT = FilterConfig(label="agreement")
@@ -24,7 +24,7 @@ def solution(
     round_: int = 1,
     origin: str | None = None,
 ) -> Solution:
-    """A judged solution that gives `key`; without one it could not be read. Texts differ unless given."""
+    """A verified solution that gives `key`; without one it could not be read. Texts differ unless given."""
     name = f"{problem}/{round_}/{method}/{sample}" + (f"<{origin}" if origin else "")
     return Solution(
         solution_id=name, problem_id=problem, round=round_, method=method, sample=sample, origin_id=origin,
@@ -42,12 +42,12 @@ def samples(**keys: str) -> list[Solution]:
     ]
 
 
-def keeper(**settings: object) -> Keeper:
-    return Keeper(FilterConfig(**settings), lambda method, text: text, lambda method, text: None)  # type: ignore[arg-type]
+def solution_filter(**settings: object) -> SolutionFilter:
+    return SolutionFilter(FilterConfig(**settings), lambda method, text: text, lambda method, text: None)  # type: ignore[arg-type]
 
 
-def why(keeper: Keeper, solutions: list[Solution], label: Label = GOLD) -> list[str]:
-    return [fate.reason for fate in keeper.decide(solutions, label)]
+def why(solution_filter: SolutionFilter, solutions: list[Solution], label: Label = GOLD) -> list[str]:
+    return [decision.reason for decision in solution_filter.decide(solutions, label)]
 
 
 def test_a_reference_answer_is_the_label_whatever_was_answered() -> None:
@@ -109,7 +109,7 @@ def test_an_answer_that_equals_the_reference_by_rounding_gets_its_key() -> None:
 
 
 def test_every_solution_has_its_reason() -> None:
-    checking = Keeper(
+    checking = SolutionFilter(
         FilterConfig(cap=2), lambda method, text: text, lambda m, text: "3 + 4 = 8" if "=" in text else None
     )
     solutions = [
@@ -124,34 +124,36 @@ def test_every_solution_has_its_reason() -> None:
     assert why(checking, solutions) == [
         *("not_ok:no_answer", "wrong", "calculation: 3 + 4 = 8", "kept", "duplicate", "kept", "cap"),
     ]
-    assert why(keeper(), [solution()], Label(None, None, None, 0.0, 0)) == ["no_label"]
-    assert why(keeper(check_calculations=False), [solution(text="3 + 4 = 8")]) == ["kept"]
+    assert why(solution_filter(), [solution()], Label(None, None, None, 0.0, 0)) == ["no_label"]
+    assert why(solution_filter(check_calculations=False), [solution(text="3 + 4 = 8")]) == ["kept"]
 
 
 def test_arrival_decides_nothing() -> None:
     solutions = [solution(sample=n, text=f"text {n % 3}", method=m) for n in range(8) for m in ("cot", "pot")]
-    fates = {s.solution_id: f for s, f in zip(solutions, keeper().decide(solutions, GOLD), strict=True)}
+    decisions = {s.solution_id: f for s, f in zip(solutions, solution_filter().decide(solutions, GOLD), strict=True)}
     for seed in range(5):
         mixed = random.Random(seed).sample(solutions, len(solutions))
-        assert {s.solution_id: f for s, f in zip(mixed, keeper().decide(mixed, GOLD), strict=True)} == fates
+        assert {
+            s.solution_id: f for s, f in zip(mixed, solution_filter().decide(mixed, GOLD), strict=True)
+        } == decisions
 
 
 def test_duplicates_and_caps_go_over_all_rounds() -> None:
-    later = keeper(cap=2)
+    later = solution_filter(cap=2)
     later.remember([solution(text="a"), solution(text="t", origin="x", sample=1)])
     new = [solution(sample=n, round_=2, text=text) for n, text in enumerate("atbc")]
     assert why(later, new) == ["duplicate", "duplicate", "kept", "cap"]
 
 
 def test_duplicates_and_caps_are_per_problem_and_method() -> None:
-    one = keeper(cap=1)
+    one = solution_filter(cap=1)
     assert why(one, [solution(text="a")]) == ["kept"]
     assert why(one, [solution("pot", text="a")]) == ["kept"]
     assert why(one, [solution(text="a", problem="q")]) == ["kept"]
 
 
 def test_translations_are_not_capped_but_are_never_duplicates() -> None:
-    one = keeper(cap=1)
+    one = solution_filter(cap=1)
     assert why(one, [solution(text="a"), solution(sample=1, text="b", origin="x")]) == ["kept", "kept"]
     assert why(one, [solution(sample=2, text="a", origin="y")]) == ["duplicate"]
 
@@ -170,9 +172,9 @@ def test_no_method_has_more_than_its_share_and_every_problem_keeps_one() -> None
 
 
 def test_reasons_are_counted_without_their_details() -> None:
-    checking = Keeper(FilterConfig(), lambda method, text: text, lambda method, text: text)
-    fates = checking.decide([solution(sample=n) for n in range(3)], GOLD)
-    assert reasons(fates) == {"calculation": 3}
+    checking = SolutionFilter(FilterConfig(), lambda method, text: text, lambda method, text: text)
+    decisions = checking.decide([solution(sample=n) for n in range(3)], GOLD)
+    assert reasons(decisions) == {"calculation": 3}
 
 
 def test_each_kept_solution_is_translated_into_each_other_method() -> None:

@@ -4,9 +4,8 @@ import pytest
 
 from mmst.config import TaskLimit
 from mmst.errors import InputError
-from mmst.methods.asking import Asking
-from mmst.methods.base import Solution
-from mmst.problems.record import Problem
+from mmst.methods.prompts import PromptFormat
+from mmst.records import Problem, Solution
 from mmst.stages.rows import pool_rows, view_rows
 
 PROBLEMS = [
@@ -29,7 +28,7 @@ def solution(number: int, method: str, text: str, origin: str | None = None) -> 
 
 
 def views(tasks: dict[str, TaskLimit]) -> list:
-    return list(view_rows(PROBLEMS, tasks, Asking(), seed=0, show_question=False))
+    return list(view_rows(PROBLEMS, tasks, PromptFormat(), seed=0, show_question=False))
 
 
 def test_tasks_with_a_limit_take_different_problems_while_there_are_enough() -> None:
@@ -50,7 +49,7 @@ def test_a_pair_of_views_is_a_translation() -> None:
 
 def test_the_draw_depends_on_the_seed() -> None:
     def chosen(problems, seed):
-        rows = view_rows(problems, {"cot": TaskLimit(limit=3)}, Asking(), seed, show_question=False)
+        rows = view_rows(problems, {"cot": TaskLimit(limit=3)}, PromptFormat(), seed, show_question=False)
         return {row.problem_id for row in rows}
 
     assert chosen(PROBLEMS, 0) != chosen(PROBLEMS, 1)
@@ -70,14 +69,14 @@ def test_a_view_names_the_method_that_it_shows() -> None:
 
 def test_a_problem_without_the_view_is_passed_over() -> None:
     mixed = [*PROBLEMS, Problem(id="bare", question="?")]
-    assert len(list(view_rows(mixed, {"cot": TaskLimit()}, Asking(), 0, show_question=False))) == len(PROBLEMS)
+    assert len(list(view_rows(mixed, {"cot": TaskLimit()}, PromptFormat(), 0, show_question=False))) == len(PROBLEMS)
 
 
 def test_noise_is_the_share_of_views_with_a_mistake() -> None:
     many = [PROBLEMS[0].model_copy(update={"id": f"q{n}"}) for n in range(1000)]
 
     def wrong(noise: float) -> int:
-        rows = view_rows(many, {"cot": TaskLimit()}, Asking(), 0, show_question=False, noise=noise)
+        rows = view_rows(many, {"cot": TaskLimit()}, PromptFormat(), 0, show_question=False, noise=noise)
         return sum(row.completion != "0 + 1 = 1\nThe answer is 1." for row in rows)
 
     assert wrong(0.0) == 0
@@ -87,14 +86,14 @@ def test_noise_is_the_share_of_views_with_a_mistake() -> None:
 def test_a_view_that_no_problem_has_is_named() -> None:
     bare = [Problem(id="a", question="?")]
     with pytest.raises(InputError, match="`program`"):
-        list(view_rows(bare, {"pot": TaskLimit()}, Asking(), 0, show_question=False))
+        list(view_rows(bare, {"pot": TaskLimit()}, PromptFormat(), 0, show_question=False))
 
 
 def test_kept_solutions_train_their_method_and_translations_both_ways_of_reading() -> None:
     native = solution(3, "pot", "a = 3 + 1\nprint(a)")
     translated = solution(3, "cot", "3 + 1 = 4. The answer is 4.", origin=native.solution_id)
     questions = {p.id: p.question for p in PROBLEMS}
-    rows = list(pool_rows([native], [translated], questions, Asking(), pairs=True, show_question=False))
+    rows = list(pool_rows([native], [translated], questions, PromptFormat(), pairs=True, show_question=False))
     assert [(row.task, row.source) for row in rows] == [("pot", "native"), ("cot", "translated"), ("pot->cot", "pair")]
     assert rows[2].prompt.startswith("a = 3 + 1 # 4")
     assert [row.solution_id for row in rows] == ["s3", "s3>cot", "s3>cot"]
@@ -106,7 +105,7 @@ def test_a_limited_pool_trains_on_the_chosen_solutions_only() -> None:
     questions = {p.id: p.question for p in PROBLEMS}
 
     def sources(chosen: set[str]) -> list[str]:
-        return [row.source for row in pool_rows([native], [translated], questions, Asking(), True, False, chosen)]
+        return [row.source for row in pool_rows([native], [translated], questions, PromptFormat(), True, False, chosen)]
 
     assert sources({native.solution_id}) == ["native"]
     assert sources({translated.solution_id}) == ["translated", "pair"]
@@ -116,13 +115,13 @@ def test_a_solution_of_several_requests_is_a_row_for_each_with_its_role() -> Non
     pairs = [["How many first?", "3 + 1 = 4."], ["How many then?", "4 + 1 = 5."]]
     asked = Problem(id="p3", question="What is 3 + 1 + 1?", answer="5", views={"socratic": pairs})
     empty = asked.model_copy(update={"id": "p4", "views": {"socratic": []}})
-    rows = list(view_rows([asked, empty], {"socratic": TaskLimit()}, Asking(), seed=0, show_question=False))
+    rows = list(view_rows([asked, empty], {"socratic": TaskLimit()}, PromptFormat(), seed=0, show_question=False))
     assert [(row.task, row.role) for row in rows] == [
         ("socratic/decompose", "decomposer"),
         ("socratic/solve", "solver"),
         ("socratic/solve", "solver"),
     ]
     native = solution(3, "socratic", "Q: How many?\nA: 3 + 1 = 4.\nThe answer is 4.")
-    rows = list(pool_rows([native], [], {"p3": "What?"}, Asking(), pairs=True, show_question=False))
+    rows = list(pool_rows([native], [], {"p3": "What?"}, PromptFormat(), pairs=True, show_question=False))
     assert [row.role for row in rows] == ["decomposer", "solver"]
     assert {row.solution_id for row in rows} == {"s3"}

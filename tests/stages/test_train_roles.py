@@ -8,12 +8,12 @@ import pytest
 import mmst.training
 from mmst.config.file import build_config
 from mmst.methods import methods_of
-from mmst.methods.asking import read_card, role_of
+from mmst.methods.card import read_card, role_of
 from mmst.problems.synthetic import SyntheticSpec, make_sets
 from mmst.progress import Reporter
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
-from mmst.stages.job import Job
+from mmst.stages.context import StageContext
 from mmst.stages.rows import TrainingRow
 from mmst.stages.train import train
 from mmst.training import TrainingResult
@@ -37,7 +37,7 @@ def fits(monkeypatch) -> list[dict]:
     return asked
 
 
-def trained(root: Path, models: str) -> tuple[Job, RunDirectory]:
+def trained(root: Path, models: str) -> tuple[StageContext, RunDirectory]:
     spec = SyntheticSpec(train=4, dev=2, test=3, annotated=20)
     tree = {
         "problems": {"synthetic": spec.model_dump()},
@@ -47,11 +47,11 @@ def trained(root: Path, models: str) -> tuple[Job, RunDirectory]:
     }
     config = build_config(tree)
     run = RunDirectory(root)
-    services = SimpleNamespace(make_room_for_training=lambda: None, cluster=lambda: None)
+    runtime = SimpleNamespace(make_room_for_training=lambda: None, cluster=lambda: None)
     methods = methods_of(config)
-    job = Job(config, run, make_sets(spec), methods, services, Reporter())  # type: ignore[arg-type]
-    train(job, run.round(0))
-    return job, run
+    context = StageContext(config, run, make_sets(spec), methods, runtime, Reporter())  # type: ignore[arg-type]
+    train(context, run.round(0))
+    return context, run
 
 
 def test_two_models_are_trained_apart_from_the_same_start(tmp_path, fits) -> None:

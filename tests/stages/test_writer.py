@@ -3,9 +3,9 @@
 import asyncio
 
 from mmst.methods import METHODS
-from mmst.methods.asking import Asking
-from mmst.methods.base import Completion, Draw, Request
-from mmst.problems.record import Problem
+from mmst.methods.method import SamplingParams
+from mmst.methods.prompts import PromptFormat
+from mmst.records import Completion, Problem, Request
 from mmst.stages.writer import Views
 
 COT, POT = METHODS["cot"], METHODS["pot"]
@@ -16,10 +16,10 @@ PROBLEMS = [
 
 
 def written(noise: float, start: int = 0) -> list[str]:
-    teacher = Views(PROBLEMS, [COT, POT], Asking(), noise)
+    teacher = Views(PROBLEMS, [COT, POT], PromptFormat(), noise)
 
     async def ask() -> list[Completion]:
-        prompts = [Asking().to_solve(COT, problem.question) for problem in PROBLEMS]
+        prompts = [COT.prompt(PromptFormat(), problem.question) for problem in PROBLEMS]
         return [await teacher.complete(Request(prompt, start + n, 9)) for n, prompt in enumerate(prompts)]
 
     return [completion.text for completion in asyncio.run(ask())]
@@ -38,8 +38,8 @@ def test_as_many_solutions_are_corrupted_as_asked_for_and_the_same_ones_every_ti
 
 
 def test_what_the_data_has_no_view_of_stays_without_a_reply() -> None:
-    teacher = Views(PROBLEMS, [COT, POT], Asking(), 0.0)
-    asked = Request(Asking().to_solve(POT, PROBLEMS[0].question), 1, 9)
+    teacher = Views(PROBLEMS, [COT, POT], PromptFormat(), 0.0)
+    asked = Request(POT.prompt(PromptFormat(), PROBLEMS[0].question), 1, 9)
     completion = asyncio.run(teacher.complete(asked))
     assert POT.read(completion, None).status == "no_reply"
 
@@ -48,7 +48,7 @@ def test_sub_questions_and_answers_are_written_one_request_after_the_other() -> 
     socratic = METHODS["socratic"]
     view = [["How many at first?", "3 + 1 = 4."], ["How many then?", "4 + 1 = 5."]]
     problem = Problem(id="p", question="3, 1 and 1?", answer="5", views={"socratic": view})
-    teacher, draw = Views([problem], [socratic], Asking(), 0.0), Draw(lambda role, turn: turn, 9)
-    turns = asyncio.run(socratic.solve(problem, Asking(), teacher, None, draw))
+    teacher, sampling = Views([problem], [socratic], PromptFormat(), 0.0), SamplingParams(lambda role, turn: turn, 9)
+    turns = asyncio.run(socratic.solve(problem, PromptFormat(), teacher, None, sampling))
     assert turns[-1].completion.text == socratic.from_view(view, "5")
     assert len(turns) == 3

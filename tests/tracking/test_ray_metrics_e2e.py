@@ -105,7 +105,7 @@ def test_a_run_shows_every_metric_of_the_grafana_file_while_it_goes_on(endpoint,
         looking.join()
     assert set(names) == named
     assert any(name.startswith("SERVE_REPLICA::mmst-micro-") for name in actors), actors
-    assert any(name.startswith("mmst-micro-judge-0-") for name in actors), actors
+    assert any(name.startswith("mmst-micro-verifier-0-") for name in actors), actors
     accuracy = [line for line in seen if line.startswith("ray_mmst_accuracy") and 'round="1"' in line]
     assert any('method="pot"' in line and 'run="run"' in line and 'set="test"' in line for line in accuracy)
     figures = json.loads((tmp_path / "run" / "rounds.jsonl").read_text().splitlines()[-1])["accuracy"]

@@ -11,7 +11,7 @@ from toy_task import Toy
 
 from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
 from mmst.errors import InputError
-from mmst.stages.services import ray_session
+from mmst.stages.runtime import ray_session
 from mmst.training import TrainingResult, train
 from mmst.training.worker import read_progress
 

@@ -12,12 +12,12 @@ import random
 from collections.abc import Iterator
 from itertools import islice
 
+from mmst.config.synthetic import SyntheticSpec, View
 from mmst.errors import InputError
-from mmst.problems.record import Problem
 from mmst.problems.synthetic.graph import THINGS, Clause, Graph, draw_graph
-from mmst.problems.synthetic.spec import SyntheticSpec, View
 from mmst.problems.synthetic.views import exact_views
 from mmst.problems.synthetic.wording import put_into_words
+from mmst.records import Problem
 
 __all__ = ["SyntheticSpec", "generate", "make_sets"]
 

@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mmst.config.synthetic import Operator, SyntheticSpec
 from mmst.errors import InputError
-from mmst.problems.synthetic.spec import Operator, SyntheticSpec
 
 NAMES = ("Tom", "Ann", "Ben", "Eva", "Sam", "Mia", "Leo", "Zoe", "Max", "Ida", "Kai", "Lea", "Jon", "Amy", "Rob", "Sue")
 THINGS = (

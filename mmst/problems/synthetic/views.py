@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mmst.config.synthetic import View
 from mmst.problems.synthetic.graph import Graph, Operand, Step
-from mmst.problems.synthetic.spec import View
 from mmst.problems.synthetic.wording import TELLINGS, WORDINGS
 
 

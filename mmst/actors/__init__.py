@@ -1,0 +1,5 @@
+"""Verifiers: Ray actors over answers/ and sandbox/. Text in, verdict out."""
+
+from mmst.actors.pool import VerifierPool
+
+__all__ = ["VerifierPool"]

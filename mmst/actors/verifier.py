@@ -1,0 +1,36 @@
+"""One verifier: a sandbox of its own and the methods that read what was written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from mmst.config import SandboxConfig
+from mmst.methods.method import Method
+from mmst.records import Completion, Verdict
+from mmst.verify.programs import Limits, Sandbox
+
+
+class Verifier:
+    """Reads completions by their methods. Plain Python: the pool makes an actor of it, a command uses it directly."""
+
+    def __init__(self, methods: Sequence[Method], config: SandboxConfig) -> None:
+        self._methods = {method.name: method for method in methods}
+        limits = Limits(config.cpu_seconds, config.wall_seconds, config.memory_bytes, config.output_bytes)
+        self._sandbox = Sandbox(limits, allow_weak=config.allow_weak)
+
+    def verify(self, batch: Sequence[tuple[str, Completion]]) -> list[Verdict]:
+        """The verdicts of (method name, completion) pairs, in order."""
+        return [self._methods[name].read(completion, self._sandbox) for name, completion in batch]
+
+    def counts(self) -> dict[str, int]:
+        """How many programs took which path through the sandbox, and what the cross-check found, since the start."""
+        return dataclasses.asdict(self._sandbox.counts)
+
+    def protection(self) -> str:
+        """What keeps programs in, in one line."""
+        return self._sandbox.protection.describe()
+
+    def close(self) -> None:
+        """End the sandbox and its processes."""
+        self._sandbox.close()

@@ -1,0 +1,94 @@
+"""How a checkpoint is prompted: few-shot examples, its chat template, or the question followed by an instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mmst.errors import InputError
+
+Style = Literal["base", "chat", "tuned"]
+AnyStyle = Literal["auto", "base", "chat", "tuned"]
+_NEXT_QUESTION = "\n\nQuestion:"
+
+
+@dataclass(frozen=True)
+class FewShotExample:
+    """A worked example for the prompt of a model that was only pretrained."""
+
+    question: str
+    solution: str
+
+
+@dataclass(frozen=True)
+class TaskPrompt:
+    """What a prompt says about a task.
+
+    `solve` and `translate` are short instructions that follow the question (MinT, section 3). `explain` describes
+    the format to a model that was not trained on it.
+    """
+
+    solve: str
+    translate: str
+    explain: str
+    few_shot: tuple[FewShotExample, ...] = ()
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """Builds every prompt for a checkpoint.
+
+    `instructions` are those that the checkpoint was trained with, by task (`pot`, `pot->cot`); other tasks use the
+    method's own. `template` renders chat messages into a prompt.
+    """
+
+    style: Style = "tuned"
+    instructions: Mapping[str, str] = field(default_factory=dict)
+    template: Callable[[list[dict[str, str]]], str] | None = None
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """Strings that end a completion, besides the end-of-text token."""
+        return (_NEXT_QUESTION,) if self.style == "base" else ()
+
+    def to_solve(self, task: str, task_prompt: TaskPrompt, shown: str) -> str:
+        """The prompt for a task, given what it works on: a question, or what a Socratic turn shows."""
+        instruction = self.instructions.get(task, task_prompt.solve)
+        if self.style == "tuned":
+            return f"{shown}\n{instruction}\n"
+        if self.style == "chat":
+            return self._chat(f"{shown}\n\n{instruction} {task_prompt.explain}")
+        examples = [f"Question: {e.question}\n{instruction}\n{e.solution}" for e in task_prompt.few_shot]
+        return "\n\n".join([task_prompt.explain, *examples, f"Question: {shown}\n{instruction}\n"])
+
+    def to_translate(
+        self,
+        task: str,
+        target: TaskPrompt,
+        shown: str,
+        question: str | None,
+        examples: Iterable[tuple[str, str, str]],
+    ) -> str:
+        """The prompt that asks to rewrite a solution, with or without its question.
+
+        `examples` are (question, solution, translation) triples for models that need few-shot examples.
+        """
+        instruction = self.instructions.get(task, target.translate)
+        above = f"{question}\n" if question else ""
+        if self.style == "tuned":
+            return f"{above}{shown}\n{instruction}\n"
+        if self.style == "chat":
+            return self._chat(f"{above}\nA correct solution:\n{shown}\n\n{instruction} {target.explain}")
+        few_shot = [f"Question: {asked}\n{solution}\n{instruction}\n{done}" for asked, solution, done in examples]
+        return "\n\n".join([target.explain, *few_shot, f"Question: {above}{shown}\n{instruction}\n"])
+
+    def with_answer(self, question: str, answer: str) -> str:
+        """The question together with its answer, for rationalization (STaR)."""
+        how = "" if self.style == "tuned" else " Work out how it comes about; do not merely state it."
+        return f"{question}\n(The answer is {answer}.{how})"
+
+    def _chat(self, content: str) -> str:
+        if self.template is None:
+            raise InputError("style `chat` needs a tokenizer with a chat template; use `base` or `tuned`")
+        return self.template([{"role": "user", "content": content}])

@@ -1,0 +1,1 @@
+"""Using one checkpoint outside of a run: evaluating it, solving with it."""

@@ -1,0 +1,89 @@
+"""The program of a worker process: Math-Verify on pairs that the canonical form does not reach.
+
+Started by exec as a file of its own (it imports nothing of mmst), one JSON object per line in and out on its
+standard streams. Only LaTeX extraction is used: that path parses with a grammar; Math-Verify's plain
+expressions go through SymPy's `parse_expr`, which evaluates text. It has no time-out of its own: the parent
+holds the deadline and the SIGKILL. Should the parent die, standard input ends, or the CPU limit that is
+renewed with every request ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import sys
+from typing import Any
+
+MEMORY = 2 * 2**30
+DIGITS = 30
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    logging.disable(logging.CRITICAL)
+    sys.setrecursionlimit(3000)
+    answers = sys.stdout
+    sys.stdout = sys.stderr
+    decide = _comparer()
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        _limit_cpu(request["seconds"])
+        try:
+            equal, reason = decide(request["gold"], request["prediction"])
+        except MemoryError:
+            equal, reason = None, "out of memory"
+        except (Exception, RecursionError) as error:
+            equal, reason = None, f"{type(error).__name__}: {error}"[:200]
+        print(json.dumps({"equal": equal, "reason": reason}), file=answers, flush=True)
+
+
+def _limit_cpu(seconds: float) -> None:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(usage.ru_utime + usage.ru_stime + 2 * seconds) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def _comparer() -> Any:
+    import sympy
+    from math_verify import LatexExtractionConfig, parse, verify
+    from sympy.core.cache import clear_cache
+
+    def read(text: str) -> list[Any]:
+        return list(parse(f"${text}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None))
+
+    def decide(gold: str, prediction: str) -> tuple[bool | None, str]:
+        clear_cache()  # a long life must not grow, and one pair must not help or hurt the next
+        left, right = read(gold), read(prediction)
+        for side, parts in (("left", left), ("right", right)):
+            if all(isinstance(part, str) for part in parts):
+                return None, f"unread: {side}"
+        there, back = (
+            verify(gold, answer, allow_set_relation_comp=True, timeout_seconds=None)
+            for gold, answer in ((left, right), (right, left))
+        )
+        if there != back:
+            return None, "Math-Verify's verdict depends on the order"
+        if there and _differ(left[0], right[0]):
+            return False, "the values differ"
+        return bool(there), "Math-Verify, in both directions"
+
+    def _differ(left: Any, right: Any) -> bool:
+        """Whether 30 digits show two expressions to be different that Math-Verify calls equal."""
+        if not (isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr)):
+            return False
+        names = sorted(left.free_symbols | right.free_symbols, key=str)
+        places = {name: sympy.Rational(7 * index + 3, 11) for index, name in enumerate(names)}
+        values = [sympy.N(side.subs(places), DIGITS) for side in (left, right)]
+        if not all(value.is_number and value.is_finite for value in values):
+            return False
+        return bool(abs(values[0] - values[1]) > abs(values[0]) * sympy.Float("1e-9"))
+
+    return decide
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What never fits a machine is refused before anything waits for it."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from mmst import waiting
+from mmst.config.file import build_config
+from mmst.errors import InputError
+from mmst.progress import Reporter
+from mmst.stages.runtime import Runtime, bundles_of, check_resources
+from mmst.waiting import telling_of_shortage, wait_for_resources
+
+
+def config(placement: str):
+    return build_config(
+        {
+            "problems": {"synthetic": {}},
+            "cluster": {"placement": placement, "train_workers": 2, "train_cpus": 1},
+            "engine": {"cpus": 1},
+        }
+    )
+
+
+def test_engine_and_trainer_side_by_side_need_the_sum() -> None:
+    with pytest.raises(InputError, match=r"3 CPU are asked for .* has 2"):
+        check_resources(config("split"), {"CPU": 2.0})
+    check_resources(config("split"), {"CPU": 3.0})
+
+
+def test_engine_and_trainer_in_turn_need_the_larger() -> None:
+    check_resources(config("shared"), {"CPU": 2.0})
+
+
+def test_two_models_need_two_engines() -> None:
+    tree = {"problems": {"synthetic": {}}, "methods": ["socratic"], "socratic": {"models": "two"}}
+    with pytest.raises(InputError, match=r"3 CPU are asked for .* has 2"):
+        check_resources(build_config(tree), {"CPU": 2.0})
+    check_resources(build_config({**tree, "engine": {"cpus": 0.5}}), {"CPU": 2.0})
+
+
+def test_waiting_for_a_cluster_speaks_and_ends_when_it_has_grown(monkeypatch) -> None:
+    monkeypatch.setattr(waiting, "SAY_EVERY", 0.05)
+    nodes, said = iter(range(40)), []
+    wait_for_resources({"CPU": 30.0, "GPU": 0.0}, lambda: {"CPU": float(next(nodes))}, None, said.append)
+    assert said[0] == "waiting for resources since 0 s: 30 CPU asked for, the cluster has nothing"
+    assert len(said) > 2
+    assert next(nodes) == 31
+
+
+def test_a_wait_that_takes_too_long_ends_with_what_was_missing() -> None:
+    with pytest.raises(InputError, match=r"2 CPU, 4 GPU asked for, the cluster has 8 CPU, for \d s now \(cluster.reso"):
+        wait_for_resources({"CPU": 2.0, "GPU": 4.0}, lambda: {"CPU": 8.0}, 0.0, lambda line: None)
+
+
+def test_a_cluster_that_loses_what_a_run_needs_is_spoken_of_until_it_is_back(monkeypatch) -> None:
+    monkeypatch.setattr(waiting, "SAY_EVERY", 0.02)
+    said, there, looks = [], {"GPU": 4.0}, []
+
+    def look() -> dict[str, float]:
+        looks.append(there)
+        if there["GPU"] == 0.0:
+            raise ConnectionError("the head restarts")
+        return there
+
+    def wait_for_looks(count: int) -> None:
+        until = len(looks) + count
+        while len(looks) < until:
+            time.sleep(0.01)
+
+    with telling_of_shortage({"CPU": 0.0, "GPU": 4.0}, look, said.append):
+        wait_for_looks(3)
+        assert said == []
+        there["GPU"] = 0.0
+        wait_for_looks(3)
+        assert said == []
+        there["GPU"] = 3.0
+        wait_for_looks(3)
+        assert said[0] == "resources are missing since 0 s: 4 GPU asked for, the cluster has 3 GPU"
+        there["GPU"] = 4.0
+        wait_for_looks(3)
+        told = len(said)
+        wait_for_looks(3)
+        assert len(said) == told
+
+
+def test_runs_of_one_name_have_engines_of_their_own_and_a_run_always_the_same(tmp_path) -> None:
+    report = Reporter()
+    names = [Runtime(config("split"), [], report, owner).name for owner in (tmp_path / "a", tmp_path / "b", None, None)]
+    assert len(set(names)) == 4
+    assert Runtime(config("split"), [], report, tmp_path / "a").name == names[0]
+
+
+def test_an_autoscaler_is_told_of_every_process() -> None:
+    assert bundles_of(config("split")) == [{"CPU": 1.0}] * 3
+
+
+def test_who_waits_on_a_ray_whose_raylet_dies_ends_and_says_why() -> None:
+    waiting_driver = textwrap.dedent(
+        """
+        import os, psutil, ray, signal, time
+        from mmst.stages.runtime import ray_session
+
+        @ray.remote
+        class Slow:
+            def answer(self):
+                time.sleep(600)
+
+        with ray_session("") as private:
+            assert private
+            raylet = next(child for child in psutil.Process().children(recursive=True) if child.name() == "raylet")
+            answer = Slow.remote().answer.remote()
+            os.kill(raylet.pid, signal.SIGKILL)
+            ray.get(answer)
+        """
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    ended = subprocess.run(
+        [sys.executable, "-c", waiting_driver], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 1
+    assert re.search(r"mmst: Ray's raylet \(process \d+\) died: .* the same command goes on\.$", ended.stderr, re.M)
