@@ -1,0 +1,42 @@
+"""The program in a model's text."""
+
+from __future__ import annotations
+
+import ast
+
+from mmst.verify.fences import blocks
+from mmst.verify.programs.screening import readable
+
+_PYTHON = ("python", "python3", "py")
+
+
+def program_in(text: str) -> str:
+    """The program in a text: the last block tagged as Python, else the last block that parses, else the text itself.
+
+    Among untagged blocks, one that can compute an answer comes before one that merely parses, because printed output
+    often parses as Python too.
+
+    >>> program_in("```python\\nprint(6 * 7)\\n```\\nOutput:\\n```\\n42\\n```")
+    'print(6 * 7)'
+    """
+    found = blocks(text)[::-1]
+    tagged = [content for language, content in found if language in _PYTHON]
+    if tagged:
+        return tagged[0]
+    ranked = [(rank, content) for _, content in found if (rank := _rank(content))]
+    return max(ranked, key=lambda pair: pair[0])[1] if ranked else text.strip("\n").rstrip()
+
+
+def _rank(content: str) -> int:
+    """2 for a program that can compute an answer, 1 for one that parses or that only the sandbox may parse, else 0."""
+    if not readable(content):
+        return 1
+    try:
+        nodes = list(ast.walk(ast.parse(content)))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return 0
+    computes = any(
+        isinstance(node, ast.Call | ast.FunctionDef) or (isinstance(node, ast.Name) and node.id in ("ans", "answer"))
+        for node in nodes
+    )
+    return 2 if computes else 1
