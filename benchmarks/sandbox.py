@@ -8,7 +8,6 @@ what it is; it runs a sample. Prints a table and JSON lines.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mmst.processes import process_stat
 from mmst.verify.programs import Sandbox
 
 Row = dict[str, Any]
@@ -29,8 +29,8 @@ REAL = Path(__file__).resolve().parents[2] / "shared/data/real_programs.gsm8k.ev
 
 def parents_seconds(sandbox: Sandbox) -> float:
     """CPU time of the warm parents and of every child they have waited for."""
-    fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in sandbox.pids)
-    return sum(sum(map(int, field[11:15])) for field in fields) / os.sysconf("SC_CLK_TCK")
+    stats = (process_stat(pid) for pid in sandbox.pids)
+    return sum(stat.cpu_seconds + stat.children_cpu_seconds for stat in stats if stat)
 
 
 def in_sandbox(name: str, rows: list[Row], repeat: int, **options: Any) -> Row:

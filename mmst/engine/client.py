@@ -15,6 +15,7 @@ from typing import Any
 
 from mmst.config import EngineConfig
 from mmst.errors import GaveUp, InputError
+from mmst.processes import process_stat
 from mmst.records import Completion, Request
 from mmst.waiting import SAY_EVERY, in_words, may_grow, shortage_of
 
@@ -354,7 +355,8 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    stat = process_stat(pid)
+    return stat is not None and stat.state != "Z"
 
 
 def _named(request: Request) -> str:

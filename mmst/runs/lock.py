@@ -25,6 +25,7 @@ from pathlib import Path
 
 from mmst.errors import InputError
 from mmst.files import create_text, replace_text
+from mmst.processes import process_stat
 
 LOCKS = "locks"
 BEAT = 5.0
@@ -144,11 +145,8 @@ def machine() -> str:
 
 def started(pid: int) -> int | None:
     """When a process started, in ticks since boot; none where it is gone, or dead and only not yet waited for."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return int(fields[19]) if fields[0] not in "ZX" else None
+    stat = process_stat(pid)
+    return stat.started if stat and stat.state not in "ZX" else None
 
 
 def _ourselves() -> Holder:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from mmst.errors import InputError
+from mmst.processes import process_stat
 from mmst.verify.answers.answer import Answer, Comparison
 from mmst.verify.answers.comparing import compare_answers
 from mmst.verify.answers.finding import find_answer, states_answer
@@ -28,7 +29,6 @@ _PROGRAM = Path(__file__).with_name("symbolic.py")
 _START_SECONDS = 120.0
 _PATIENCE = 12  # a loaded machine does not turn a slow verdict into none
 _REMEMBERED = 100_000
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def read_or_find(text: str) -> Answer | None:
@@ -40,12 +40,9 @@ def read_or_find(text: str) -> Answer | None:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used; what the kernel no longer knows counts as none."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """CPU time that a process has used; 0 once it is gone."""
+    stat = process_stat(pid)
+    return stat.cpu_seconds if stat else 0.0
 
 
 class _Worker:
