@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 1.0
 _SAY_EVERY = 30.0
 _PIPE_WIDTH = 200
+_LINE, _LINES = 400, 80
+"""Characters per line, and lines per text, that `show` prints without `--full`."""
 
 
 def status(
@@ -109,10 +111,10 @@ def show(
 
     Example: mmst show runs/tiny train-17
     """
-    from mmst.cli.printable import printable
     from mmst.runs.solutions import problem_in, solutions_of
     from mmst.runs.status import run_at
     from mmst.runs.storage import run_to_read
+    from mmst.terminal import escaped, shown
 
     with run_to_read(run_dir, checkpoints=False) as root:
         run = run_at(root)
@@ -123,7 +125,10 @@ def show(
         return
 
     def fit(text: object) -> str:
-        return printable(str(text), **({"line": 1 << 62, "lines": 1 << 62} if full else {}))
+        if full:
+            return escaped(str(text))
+        part = shown(str(text), _LINE, _LINES)
+        return part.text + (f" ({part.left_out:,} characters more; --full shows them)" if part.left_out else "")
 
     typer.echo(f"{fit(problem['id'])} ({problem['set']}): {fit(problem['question'])}")
     typer.echo(f"reference answer: {fit(problem['answer']) if problem.get('answer') is not None else 'none'}")

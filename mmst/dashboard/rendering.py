@@ -15,8 +15,11 @@ from mmst.dashboard.charts import Chart
 from mmst.dashboard.overview import held, now_of
 from mmst.dashboard.run import Round, Run
 from mmst.dashboard.svg import draw
-from mmst.dashboard.text import clean, shown
 from mmst.progress import duration
+from mmst.terminal import Shown, escaped, shown
+
+_LINE, _LINES = 2_000, 400
+"""Characters per line, and lines per text, that a page shows without a click on *Show all*."""
 
 
 def environment(*, interactive: bool = True) -> jinja2.Environment:
@@ -32,7 +35,7 @@ def environment(*, interactive: bool = True) -> jinja2.Environment:
     made.globals.update(
         link=link, now_of=now_of, held=held, percent=rounds.percent, draw=_interactive if interactive else _still
     )
-    made.filters.update(shown=shown, clean=lambda text: clean(str(text)), duration=duration, cell=cell)
+    made.filters.update(shown=_shown, clean=lambda text: escaped(str(text)), duration=duration, cell=cell)
     made.filters["combine"] = lambda first, **second: first | second
     return made
 
@@ -51,7 +54,11 @@ def cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else clean(str(value))
+    return f"{value:,}" if isinstance(value, int) else escaped(str(value))
+
+
+def _shown(text: str | None, *, whole: bool = False) -> Shown:
+    return Shown(escaped(text or ""), 0) if whole else shown(text, _LINE, _LINES)
 
 
 def _still(chart: Chart) -> Markup:

@@ -28,6 +28,7 @@ from mmst.stages.context import StageContext
 from mmst.stages.evaluate import answer_all, outcomes_of, statuses_of
 from mmst.stages.preflight import check_model
 from mmst.stages.runtime import Runtime
+from mmst.terminal import escaped
 
 
 def evaluate_checkpoint(
@@ -149,14 +150,9 @@ def solutions_page(found: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = []
     for solution in found["solutions"]:
         ended = solution["answer"] if solution["status"] == "ok" else solution["status"]
-        parts += [Text(f"{solution['method']}: {ended}", style="bold"), Text(_printable(solution["computed"])), Text()]
+        parts += [Text(f"{solution['method']}: {ended}", style="bold"), Text(escaped(solution["computed"])), Text()]
     if found["answer"] is None:
         parts.append(Text("no method gave an answer"))
     else:
         parts.append(Text(f"{found['answer']}  ({found['support']} of {found['samples']}, by {found['ensemble']})"))
     return Group(*parts)
-
-
-def _printable(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

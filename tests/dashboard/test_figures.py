@@ -10,7 +10,6 @@ from mmst.dashboard.charts import MOST_POINTS, Chart, Series, stacked, thinned
 from mmst.dashboard.overview import duration
 from mmst.dashboard.run import Round, Run
 from mmst.dashboard.svg import draw, ticks
-from mmst.dashboard.text import clean, shown
 from mmst.dashboard.warnings import warnings_of
 from mmst.runs.directory import RunDirectory
 
@@ -102,22 +101,6 @@ def test_a_long_curve_is_thinned_with_its_ends_kept() -> None:
         kept = thinned(range(count))
         assert len(kept) <= MOST_POINTS + 1
         assert kept[:1] + kept[-1:] == ([0, count - 1] if count else [])
-
-
-def test_text_is_cut_by_lines_and_by_length_and_says_how_much() -> None:
-    part = shown("a" * 5000 + "\n" + "b\n" * 1000)
-    assert part.text.startswith("a" * 2000 + " …\nb\n")
-    assert part.left_out == 3000 + 2 * 601 + 1
-    assert shown("short") == shown("short", whole=True)
-    assert shown(None).text == ""
-
-
-def test_nothing_invisible_is_left_in_a_text() -> None:
-    assert (
-        clean("\x1b[1;31mred\x1b[0m\x1b]8;;http://x\x07link\x1b]8;;\x1b\\ \x9b2J\r\n\tdone")
-        == "redlink ⟨U+009B⟩2J\n\tdone"
-    )
-    assert clean("a\u202eb\ud800c\x00d") == "a⟨U+202E⟩b⟨U+D800⟩c⟨U+0000⟩d"
 
 
 def test_times_are_said_in_a_fitting_unit() -> None:

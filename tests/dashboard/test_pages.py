@@ -96,7 +96,7 @@ def test_escapes_and_marks_of_direction_do_not_act(client) -> None:
     text = page(client, "/made/solution?id=solve-1/train/2/pot/0")
     assert "\x1b" not in text
     assert "\u202e" not in text
-    assert "red  and ⟨U+202E⟩turned round" in text
+    assert r"\x1b[31mred\x1b[0m\x1b]0;a title\x07 \x1b[2J and \u202eturned round" in text
 
 
 def test_solutions_are_filtered_by_everything_about_them(client) -> None:
