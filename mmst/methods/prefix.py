@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from mmst.methods.duplicates import text_key
 from mmst.methods.method import Method
 from mmst.methods.prompts import FewShotExample, TaskPrompt
-from mmst.problems.views import NotReadable, calculations_of, prefix_of, read_equation, read_prefix
+from mmst.problems.views import calculations_of, prefix_of, read_equation, read_prefix
 from mmst.records import Verdict
 from mmst.verify.answers import read_answer
 from mmst.verify.answers.numerals import answer_text
+from mmst.verify.equations.expression import Unreadable
 
 if TYPE_CHECKING:
     from mmst.verify.programs import Sandbox
@@ -47,7 +48,7 @@ class PrefixTree(Method):
     def answer(self, text: str, sandbox: Sandbox) -> Verdict:
         try:
             value = answer_text(read_prefix(self.solution(text)).value)
-        except NotReadable:
+        except Unreadable:
             return Verdict("syntax_error")
         answer = read_answer(value)
         return Verdict("ok", answer.text, answer.key) if answer else Verdict("not_numeric", value[:200])
@@ -69,7 +70,7 @@ class PrefixTree(Method):
             return text
         try:
             return prefix_of(read_equation(text))
-        except NotReadable:
+        except Unreadable:
             return text
 
     def with_values(self, text: str) -> str:
@@ -77,7 +78,7 @@ class PrefixTree(Method):
         tree = self.solution(text)
         try:
             calculations = calculations_of(read_prefix(tree))
-        except NotReadable:
+        except Unreadable:
             return tree
         return f"{tree} # {', '.join(calculations)}" if calculations else tree
 
@@ -89,13 +90,13 @@ class PrefixTree(Method):
         tree = self.solution(text)
         try:
             return prefix_of(read_prefix(tree))
-        except NotReadable:
+        except Unreadable:
             return text_key(tree)
 
 
 def _readable(text: str) -> bool:
     try:
         read_prefix(text)
-    except NotReadable:
+    except Unreadable:
         return False
     return True

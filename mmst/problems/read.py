@@ -14,8 +14,9 @@ from typing import Any
 
 from mmst.errors import InputError
 from mmst.jsonl import STANDARD, read_rows, write_rows
-from mmst.problems.views import NotReadable, read_equation, views_of
+from mmst.problems.views import read_equation, views_of
 from mmst.records import Problem
+from mmst.verify.equations.expression import Unreadable
 
 VIEW_ALIASES = {"tree_preorder": "prefix"}
 """Names that data sets give to views of ours."""
@@ -89,7 +90,7 @@ def derive_views(problem: Problem) -> Problem:
         return problem
     try:
         node = read_equation(equation)
-    except NotReadable:
+    except Unreadable:
         return problem
     if problem.answer is not None and not _is_value(problem.answer, node.value):
         return problem

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmst.problems.read import derive_views, read_problems
-from mmst.problems.views import NotReadable, expression_from_prefix, read_equation, views_from_equation
+from mmst.problems.views import expression_from_prefix, read_equation, views_from_equation
 from mmst.verify.answers.calculations import false_calculation
+from mmst.verify.equations.expression import Unreadable
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -43,7 +44,7 @@ def run(program: str) -> Fraction:
 def test_every_view_has_the_value_of_the_equation(expression: str) -> None:
     try:
         value = read_equation(expression).value
-    except NotReadable as error:
+    except Unreadable as error:
         assert "zero" in str(error)
         return
     views = views_from_equation(expression)
