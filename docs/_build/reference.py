@@ -65,7 +65,7 @@ def commands() -> Iterator[str]:
             option = parameter.param_type_name == "option"
             shown = ", ".join(parameter.opts + parameter.secondary_opts) if option else parameter.name.upper()
             default = parameter.default
-            plain = isinstance(default, str | int | float) and not isinstance(default, bool)
+            plain = default != "" and isinstance(default, str | int | float) and not isinstance(default, bool)
             yield f"| `{shown}` | {f'`{default}`' if plain else ''} | {_cell(getattr(parameter, 'help', '') or '')} |"
 
     for command in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]

@@ -174,5 +174,13 @@ def test_links_to_files_lead_somewhere(page: str) -> None:
     assert not [link for link in links if not (ROOT / link).exists()]
 
 
+def test_the_architecture_page_names_every_floor() -> None:
+    floors = re.search(r"^layers =\n((?: +.+\n)+)", (ROOT / ".importlinter").read_text(), re.MULTILINE)
+    assert floors, ".importlinter has no layers"
+    page = (ROOT / "docs/architecture.md").read_text()
+    names = [name for name in re.findall(r"mmst\.([\w.]+)", floors[1]) if f"`{name}`" not in page]
+    assert not names, f"docs/architecture.md does not name the floors {names}"
+
+
 def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
