@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mmst.config.machines import EngineConfig
 from mmst.config.section import Count, Section, Share
+from mmst.errors import InputError
 
 
 class EndpointConfig(Section):
@@ -58,6 +60,17 @@ class EndpointConfig(Section):
             # What was found is not shown: it may be the key.
             raise ValueError("expected the NAME of an environment variable in capitals, such as OPENAI_API_KEY")
         return name
+
+    def key(self) -> str | None:
+        """The key, None if `key_env` names none. Raises InputError if the variable holds no key."""
+        if self.key_env is None:
+            return None
+        key = os.environ.get(self.key_env, "").strip()
+        if not key:
+            raise InputError(f"teacher.endpoint.key_env: the environment variable {self.key_env} is not set")
+        if not re.fullmatch("[!-~]+", key):
+            raise InputError(f"teacher.endpoint.key_env: {self.key_env} holds no key (it has spaces or is not ASCII)")
+        return key
 
 
 class TeacherConfig(Section):

@@ -18,9 +18,7 @@ def check_teacher(teacher: TeacherConfig | None) -> None:
     if teacher is not None:
         _check_path("teacher.path", teacher.path)
         if teacher.endpoint is not None:
-            from mmst.engine.endpoint import key_of
-
-            key_of(teacher.endpoint)
+            teacher.endpoint.key()
 
 
 def _check_path(field: str, given: str | None) -> None:

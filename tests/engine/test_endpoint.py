@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -35,7 +36,7 @@ class Server:
 
     def __init__(self) -> None:
         self.bodies: list[dict] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Message] = []
         self.paths: list[str] = []
         self.answer: Callable[[int, dict], Reply] = lambda number, body: said("fine")
         self.release = threading.Event()
@@ -48,7 +49,7 @@ class Server:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with owner.lock:
                     owner.bodies.append(body)
-                    owner.headers.append(dict(self.headers))
+                    owner.headers.append(self.headers)
                     owner.paths.append(self.path)
                     number = len(owner.bodies)
                     owner.at_once += 1
@@ -156,6 +157,21 @@ def test_trouble_is_met_with_patience_and_counted(tmp_path, server, trouble: Rep
     assert teacher.ask(1)[0].text == "fine"
     name = str(trouble[0]) if trouble[0] != 200 else "unreadable"
     assert teacher.figures == {"calls": 3, "retries": 2, "tokens": 15, "errors": {name: 2}}
+
+
+@pytest.mark.parametrize("count", [-(10**9), 10**30, "many", None])
+def test_token_counts_that_cannot_be_are_estimated_instead(tmp_path, server, count: object) -> None:
+    server.answer = lambda number, body: said("1 + 1 = 2", read=count, written=count)
+    teacher = Teacher(tmp_path, server)
+    assert teacher.ask(1)[0].tokens == 3
+    assert teacher.figures["tokens"] == 3
+
+
+def test_without_a_key_no_account_is_sent(tmp_path, server, monkeypatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "private")
+    Teacher(tmp_path, server).ask(1)
+    assert "private" not in str(server.headers[0])
 
 
 @pytest.mark.parametrize("answer", [{}, {"choices": []}, {"choices": [{"message": {"content": 7}}]}, [], None, "text"])
@@ -357,7 +373,7 @@ def test_the_key_is_sent_and_stands_nowhere(tmp_path, server, monkeypatch) -> No
     teacher = Teacher(tmp_path, server, key_env="TEACHER_KEY", concurrency=1)
     *_, error = teacher.ask(1, 2, 3)
     assert [headers["Authorization"] for headers in server.headers] == [f"Bearer {KEY}"] * 3
-    assert "look at the key in TEACHER_KEY" in str(error)
+    assert "check the key in TEACHER_KEY" in str(error)
     assert KEY not in str(error)
     assert KEY not in teacher.config.model_dump_json()
     assert all(KEY not in path.read_text() for path in tmp_path.rglob("*") if path.is_file())
