@@ -43,21 +43,20 @@ def run(
     from mmst.dashboard.report import round_report
     from mmst.loop import self_train
     from mmst.progress import Reporter
-    from mmst.runs.directory import RunDirectory
     from mmst.runs.opening import fork_once
     from mmst.runs.status import status_of
 
     report = Reporter()
     try:
-        with run_directory(place, report.line) as root:
+        with run_directory(place, report.line) as run_:
             if fork is not None:
-                fork_once(fork, root, resolved, from_round)
-            reason = self_train(resolved, root, report, round_report)
+                fork_once(fork, run_.root, resolved, from_round)
+            reason = self_train(resolved, run_.root, report, round_report, run_.on_commit)
     except KeyboardInterrupt:
         print("mmst: interrupted; the same line goes on where it was", file=sys.stderr)
         raise
-    print_rounds(report.console, status_of(RunDirectory(root))["rounds"])
-    report.line(f"{root.name}: {reason}")
+    print_rounds(report.console, status_of(run_)["rounds"])
+    report.line(f"{run_.root.name}: {reason}")
 
 
 def experiment(
@@ -72,8 +71,16 @@ def experiment(
     What is finished is never done again; arms share round 0. Example: mmst experiment experiments/mmst.yaml
     """
     from mmst.dashboard.report import round_report
-    from mmst.experiment import run_experiment
+    from mmst.experiments import read_experiment, run_experiment
+    from mmst.experiments.tables import rich_table
     from mmst.progress import Reporter
 
+    report = Reporter()
+    defined = read_experiment(file)
     name = file.stem if scale == 1.0 else f"{file.stem}-x{scale:g}"
-    run_experiment(file, out_dir or Path("runs") / name, Reporter(), scale, round_report)
+    result = run_experiment(
+        defined if scale == 1.0 else defined.multiplied(scale), out_dir or Path("runs") / name, report, round_report
+    )
+    for title, table in (("test problems", result.tables["test"]), ("the related task", result.tables["transfer"])):
+        if table:
+            report.console.print(rich_table(table, title))

@@ -1,4 +1,4 @@
-"""Does what a model taught itself carry over? Its checkpoints on a related task that no round has seen."""
+"""Transfer: the checkpoints of an experiment on a related task that no arm trains on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ from mmst.stages.runtime import Runtime
 def measure_transfer(
     config: Config, problems: list[Problem], checkpoints: Mapping[str, Path], report: Reporter
 ) -> dict[str, dict[str, Any]]:
-    """The figures of every checkpoint on the problems, by its name; one engine holds them in turn.
-
-    The checkpoints must be of one architecture with one tokenizer, as those of arms that share round 0 are.
-    """
+    """The figures of every checkpoint, by name. One engine loads them in turn, so they need one architecture and one
+    tokenizer; arms that share round 0 have that."""
     methods = methods_of(config)
     order = cascade_order(methods, config.evaluation.cascade)
     found = {}
