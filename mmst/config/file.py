@@ -13,12 +13,40 @@ from pydantic import BaseModel, ValidationError
 from mmst.config import Config
 from mmst.errors import InputError
 
+Settings = Mapping[str, Any] | Iterable[str]
+"""Values by dotted key, such as {"rounds.max": 3}, or `key=YAML value` strings, such as "rounds.max=3"."""
 
-def load_config(path: str | Path, settings: Iterable[str] = ()) -> Config:
-    """Read a configuration. Settings are `dotted.key=YAML value` and win over the file.
 
-    Raises InputError that names the file and the field, and for an unknown key the nearest valid one.
+def load_config(config: str | Path | Mapping[str, Any] | Config, settings: Settings = ()) -> Config:
+    """Load and check a configuration.
+
+    Parameters
+    ----------
+    config
+        A YAML file, a mapping of the same shape, or a Config to change.
+    settings
+        Values by dotted key that replace those of `config`.
+
+    Raises
+    ------
+    InputError
+        Unreadable file or bad value. The message names the file and the field, and for an unknown key the nearest
+        valid one.
+
+    Examples
+    --------
+    >>> config = load_config({"problems": {"train": "problems.jsonl"}}, {"rounds.max": 3})
+    >>> config.rounds.max
+    3
     """
+    if isinstance(config, Config):
+        return build_config(with_settings(config.model_dump(), settings)) if settings else config
+    if isinstance(config, Mapping):
+        return build_config(with_settings(config, settings))
+    return build_config(with_settings(_read(config), settings), str(config))
+
+
+def _read(path: str | Path) -> Mapping[str, Any]:
     try:
         text = Path(path).read_text()
     except OSError as error:
@@ -29,27 +57,32 @@ def load_config(path: str | Path, settings: Iterable[str] = ()) -> Config:
         raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(tree, dict):
         raise InputError(f"{path}: expected keys and values, found {type(tree).__name__}")
-    return build_config(with_settings(tree, settings), str(path))
+    return tree
 
 
-def with_settings(tree: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """A copy of the tree with `dotted.key=value` applied."""
+def with_settings(tree: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """A copy of the tree with the settings applied."""
     result = _copy(tree)
-    for setting in settings:
-        key, sign, value = setting.partition("=")
-        if not sign or not key:
-            raise InputError(f"--set {setting}: expected key=value, such as rounds.max=3")
-        *parents, leaf = key.strip().split(".")
+    pairs = settings.items() if isinstance(settings, Mapping) else map(_parse_setting, settings)
+    for key, value in pairs:
+        *parents, leaf = key.split(".")
         node = result
         for name in parents:
             node = node.setdefault(name, {})
             if not isinstance(node, dict):
-                raise InputError(f"--set {setting}: `{name}` is a value, not a section")
-        try:
-            node[leaf] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"--set {setting}: the value is not valid YAML ({error})") from error
+                raise InputError(f"--set {key}: `{name}` is a value, not a section")
+        node[leaf] = _copy(value) if isinstance(value, Mapping) else value
     return result
+
+
+def _parse_setting(setting: str) -> tuple[str, Any]:
+    key, sign, value = setting.partition("=")
+    if not sign or not key:
+        raise InputError(f"--set {setting}: expected key=value, such as rounds.max=3")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {setting}: the value is not valid YAML ({error})") from error
 
 
 def build_config(tree: Mapping[str, Any], source: str = "configuration") -> Config:
@@ -100,4 +133,8 @@ def _keys_at(path: Sequence[Any]) -> list[str]:
 
 
 def _copy(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
+    """A deep copy of the mappings, with paths as text."""
+    return {
+        key: _copy(value) if isinstance(value, Mapping) else str(value) if isinstance(value, Path) else value
+        for key, value in tree.items()
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +60,7 @@ class Experiment:
         """The configuration of one arm with one seed; `more` are further settings by dotted key."""
         seeds = dict.fromkeys(self.definition.seed_keys, seed)
         values = {**self.definition.set, **self.definition.arms[arm], **seeds, **(more or {})}
-        settings = [f"{key}={json.dumps(value)}" for key, value in values.items()]
-        return build_config(with_settings(self.tree, settings), f"{self.file}, arm {arm}")
+        return build_config(with_settings(self.tree, values), f"{self.file}, arm {arm}")
 
     def sharing(self, arm: str) -> list[str]:
         """The arms that share a round 0 with this arm, itself included, in the order of the file."""

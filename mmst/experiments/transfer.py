@@ -29,6 +29,6 @@ def measure_transfer(
     with TemporaryDirectory() as scratch, Runtime(config, methods, report) as runtime:
         context = StageContext(config, RunDirectory(Path(scratch)), {}, methods, runtime, report)
         for name, checkpoint in checkpoints.items():
-            rows = answer_all(context, context.solver_for(checkpoint, Commit()), problems, 0, "transfer")
+            rows = answer_all(context, context.solver(checkpoint, Commit()), problems, 0, "transfer")
             found[name] = figures_of(outcomes_of(rows, problems), config.methods, order=order)
     return found
