@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from mmst.config.file import build_config, dump_config
 from mmst.files import write_json, write_text
 from mmst.records import FilterDecision, Solution
-from mmst.runs.directory import RunDirectory
+from mmst.runs.directory import FORMAT, RunDirectory
 from mmst.runs.tables import schema_of
 
 METHODS = ("cot", "pot")
@@ -62,7 +62,7 @@ def make_run(root: Path, problems: int) -> None:
     root.mkdir(parents=True)
     tree = {"name": "big", "problems": {"train": "x.jsonl"}, "model": {"path": "some/model"}}
     write_text(root / "config.yaml", dump_config(build_config(tree)))
-    write_json(root / "run.json", {"name": "big"})
+    write_json(root / "run.json", {"format": FORMAT, "name": "big"})
     (root / "problems").mkdir()
     rng = random.Random(0)
     with (root / "problems" / "train.jsonl").open("w") as file:

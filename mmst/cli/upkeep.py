@@ -42,7 +42,6 @@ def clean(
 
     Example: mmst clean runs/tiny --keep 1 --dry-run
     """
-    from mmst.runs.directory import RunDirectory
     from mmst.runs.lock import held
     from mmst.runs.retention import remove_checkpoints, superfluous
     from mmst.runs.space import bytes_under, clear_disk_errors, size
@@ -55,8 +54,8 @@ def clean(
                 typer.echo(f"{directory}: {size(bytes_under(directory))}")
             typer.echo(f"{run_dir}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed")
         return
-    with run_directory(run_dir, typer.echo) as root, clear_disk_errors(RunDirectory(root)), held(root, typer.echo):
-        run = run_at(root)
+    with run_directory(run_dir, typer.echo) as run, clear_disk_errors(run), held(run.root, typer.echo):
+        run_at(run.root)
         found = superfluous(run, keep)
         freed = remove_checkpoints(run, found)
     typer.echo(f"{run_dir}: {len(found)} checkpoints removed, {size(freed)} freed")

@@ -1,7 +1,7 @@
-"""The run directory: rounds, stages, and the manifest that is a stage's commit.
+"""The run directory: rounds, stages, and the manifest that commits a stage.
 
-A stage counts as done when `round-<rrr>/stages/<stage>.json` stands. Everything it wrote is listed there with row
-counts and checksums; what no manifest names does not count.
+A stage is done when `round-<rrr>/stages/<stage>.json` exists. This manifest lists every file that the stage wrote, with
+its row count and checksum. A file that no manifest lists does not count.
 """
 
 from __future__ import annotations
@@ -18,24 +18,31 @@ from typing import Any
 
 from mmst.errors import InputError
 from mmst.files import append_line, checksum, write_json
-from mmst.runs.storage import committed
 
-_WAYS_OUT = "restore it, or have the stage done again: remove it and the manifests of all stages after it"
+FORMAT = 2
+"""Version of the run format, written to `run.json`. Increase it when older runs can no longer be read."""
+CHANGED = "checksum mismatch: the file was damaged or modified"
+
+OnCommit = Callable[[], object]
+
+
+def nothing() -> None:
+    """The `on_commit` of a run on a plain file system."""
 
 
 @dataclass
 class Commit:
-    """What a stage that is going on will put into its manifest."""
+    """What a running stage will write to its manifest."""
 
     parts: list[dict[str, Any]] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     engines: list[dict[str, Any]] = field(default_factory=list)
-    """How each checkpoint that the stage used came into the engine, with the proof that it holds it."""
+    """How each checkpoint that the stage used was loaded into the engine, with its weight check."""
 
     @contextlib.contextmanager
     def timed(self, what: str) -> Iterator[None]:
-        """Add the time that the block takes to `seconds[what]`."""
+        """Add the duration of the block to `seconds[what]`."""
         start = time.monotonic()
         try:
             yield
@@ -44,12 +51,70 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class RunDirectory:
+    """`runs/<name>/`. `on_commit` is called after each commit; it uploads a run that lives in an object store."""
+
+    root: Path
+    on_commit: OnCommit = field(default=nothing, compare=False, repr=False)
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def problems(self) -> Path:
+        return self.root / "problems"
+
+    def round(self, number: int) -> RoundDirectory:
+        """The directory of a round, which may not exist yet."""
+        return RoundDirectory(self, number)
+
+    def rounds(self) -> list[RoundDirectory]:
+        """The rounds that have started."""
+        found = sorted(int(p.name.removeprefix("round-")) for p in self.root.glob("round-[0-9][0-9][0-9]"))
+        return [self.round(number) for number in found]
+
+    def gaps(self, stages: Callable[[int], Iterable[str]]) -> Iterator[tuple[Path, str]]:
+        """Lost manifests, each with a message: a later stage has one. `stages` names the stages of a round."""
+        missing = None
+        for number in range(max((round_.number for round_ in self.rounds()), default=-1) + 1):
+            for stage in stages(number):
+                path = self.round(number).manifest_path(stage)
+                if not path.exists():
+                    missing = missing or path
+                elif missing:
+                    yield missing, f"is missing, though {stage} of round {number} is done"
+                    missing = None
+
+    def check_format(self) -> None:
+        """Raise InputError unless this version can read the run."""
+        path = self.root / "run.json"
+        try:
+            found = json.loads(path.read_text()).get("format", 1)
+        except FileNotFoundError:
+            if self.rounds():
+                raise InputError(f"{path}: is missing, so the format of the run is unknown; restore it") from None
+            return  # killed while it was created
+        except (OSError, ValueError, AttributeError) as error:
+            raise InputError(f"{path}: cannot be read ({error}); restore it") from error
+        if found == FORMAT:
+            return
+        newer = isinstance(found, int) and found > FORMAT
+        age, cure = ("a newer", "update mmst") if newer else ("an older", "rerun it, or use mmst 0.1 for it")
+        versions = f"run format {found}; this version reads {FORMAT}"
+        raise InputError(f"{self.root}: was written by {age} mmst ({versions}); {cure}")
+
+
+@dataclass(frozen=True)
 class RoundDirectory:
     """`round-<rrr>/` of a run."""
 
-    root: Path
+    run: RunDirectory
     number: int
-    metrics: Path
+
+    @property
+    def root(self) -> Path:
+        return self.run.root / f"round-{self.number:03d}"
 
     @property
     def solutions(self) -> Path:
@@ -80,38 +145,40 @@ class RoundDirectory:
         return self.root / "evaluation"
 
     def manifest_path(self, stage: str) -> Path:
-        """Where the manifest of a stage is once it is finished."""
+        """Where the manifest of a stage is once the stage is done."""
         return self.root / "stages" / f"{stage}.json"
 
     def manifest(self, stage: str) -> dict[str, Any] | None:
-        """The manifest of a finished stage, none where it isn't finished. Raises InputError for one that is broken,
-        was changed, or is of something else."""
+        """The manifest of a stage, None if the stage is not done.
+
+        Raises InputError for a manifest that is broken, was modified, or belongs to another stage or round.
+        """
         path = self.manifest_path(stage)
         try:
             manifest = json.loads(path.read_text())
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise InputError(f"{path}: is not a manifest ({error}); {_WAYS_OUT}") from error
+            raise InputError(f"{path}: is not a manifest ({error}); {_ways_out(path)}") from error
         if not isinstance(manifest, dict) or manifest.get("stage") != stage or manifest.get("round") != self.number:
             raise InputError(f"{path}: is not the manifest of stage {stage} of round {self.number}")
         if lacking := [name for name in ("seconds", "parts", "figures") if name not in manifest]:
             raise InputError(f"{path}: is half-written or of another version of mmst (it lacks {', '.join(lacking)})")
         if manifest.pop("seal", seal := _seal(manifest)) != seal:
-            raise InputError(f"{path}: is not what was written: damaged or changed; {_WAYS_OUT}")
+            raise InputError(f"{path}: {CHANGED}; {_ways_out(path)}")
         return manifest
 
     def done(self, stage: str) -> bool:
-        """Whether the stage is finished."""
+        """Whether the stage is done."""
         return self.manifest(stage) is not None
 
     def figures(self, stage: str) -> dict[str, Any]:
-        """The figures of a finished stage; empty where it isn't finished."""
+        """The figures of a stage; empty if it is not done."""
         return (self.manifest(stage) or {}).get("figures", {})
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Commit]:
-        """Do a stage: the manifest is written when the block ends well."""
+        """Run a stage in the block; its manifest is written when the block succeeds."""
         commit, start = Commit(), time.monotonic()
         yield commit
         seconds = round(time.monotonic() - start, 3)
@@ -126,14 +193,14 @@ class RoundDirectory:
             "engines": commit.engines,
         }
         write_manifest(self.manifest_path(name), manifest)
-        append_line(self.metrics, self.metrics_line(name))
-        committed(self.root)
+        append_line(self.run.metrics, self.metrics_line(name))
+        self.run.on_commit()
 
     def metrics_line(self, stage: str) -> dict[str, Any]:
-        """What `metrics.jsonl` says of a finished stage."""
+        """The line of a stage in `metrics.jsonl`."""
         manifest = self.manifest(stage) or {}
         line = {"round": self.number, "stage": stage, **{name: manifest.get(name) for name in ("seconds", "spent")}}
-        return line | manifest.get("figures", {}) | line  # a promotion's figures have a `round` of their own
+        return line | manifest.get("figures", {}) | line  # the figures of a promotion have a `round` of their own
 
     def part(self, path: Path, rows: int | None = None) -> dict[str, Any]:
         """The entry of a file or directory in a manifest."""
@@ -141,27 +208,24 @@ class RoundDirectory:
         return entry if rows is None else {**entry, "rows": rows}
 
     def part_paths(self, stage: str) -> list[Path]:
-        """The files that a finished stage committed, in order. Raises InputError as `intact`."""
+        """The files that a stage committed, in order. Raises InputError as `intact`."""
         self.intact(stage)
         manifest = self.manifest(stage)
         return [self.root / part["path"] for part in manifest["parts"]] if manifest else []
 
     def intact(self, stage: str) -> None:
-        """Make sure, once per process, that what a finished stage committed is what is there.
+        """Verify, once per process, the checksums of everything that a stage committed.
 
-        Raises InputError that names what is missing or was changed: nothing damaged is ever used silently.
+        Raises InputError for a missing, damaged or modified file.
         """
         for part in (self.manifest(stage) or {"parts": []})["parts"]:
             path = self.root / part["path"]
             if not part.get("removed") and (fault := file_fault(path, part["checksum"])):
-                raise InputError(
-                    f"{path}: {fault}. Restore it; or have the stage done again: remove {self.manifest_path(stage)}, "
-                    "the manifests of the stages after it, and later rounds"
-                )
+                raise InputError(f"{path}: {fault}; {_ways_out(self.manifest_path(stage))}")
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
-    """Write a manifest with a seal, by which a later change of it is found."""
+    """Write a manifest with a checksum of its own, which reveals later modifications."""
     plain = json.loads(json.dumps(manifest, default=str))
     write_json(path, {**plain, "seal": _seal(plain)})
 
@@ -173,44 +237,11 @@ def _seal(manifest: Mapping[str, Any]) -> str:
 
 @functools.cache
 def file_fault(path: Path, expected: str) -> str | None:
-    """What is wrong with a file or directory that must have this checksum; looked at once per process."""
+    """What is wrong with a file or directory that must have the checksum `expected`; computed once per process."""
     if not path.exists():
-        return "is missing, though its manifest names it"
-    return None if checksum(path) == expected else "is not what its manifest says: damaged or changed"
+        return "is missing, though its manifest lists it"
+    return None if checksum(path) == expected else CHANGED
 
 
-@dataclass(frozen=True)
-class RunDirectory:
-    """`runs/<name>/`."""
-
-    root: Path
-
-    @property
-    def metrics(self) -> Path:
-        return self.root / "metrics.jsonl"
-
-    @property
-    def problems(self) -> Path:
-        return self.root / "problems"
-
-    def round(self, number: int) -> RoundDirectory:
-        """The directory of a round, whether it exists or not."""
-        return RoundDirectory(self.root / f"round-{number:03d}", number, self.metrics)
-
-    def rounds(self) -> list[RoundDirectory]:
-        """The rounds that have begun."""
-        found = sorted(int(p.name.removeprefix("round-")) for p in self.root.glob("round-[0-9][0-9][0-9]"))
-        return [self.round(number) for number in found]
-
-    def gaps(self, stages: Callable[[int], Iterable[str]]) -> Iterator[tuple[Path, str]]:
-        """Manifests that must have been lost, since one of a later stage is there, each with what is wrong; `stages`
-        names the stages of a round."""
-        missing = None
-        for number in range(max((round_.number for round_ in self.rounds()), default=-1) + 1):
-            for stage in stages(number):
-                path = self.round(number).manifest_path(stage)
-                if not path.exists():
-                    missing = missing or path
-                elif missing:
-                    yield missing, f"is missing, though {stage} of round {number} is done"
-                    missing = None
+def _ways_out(manifest: Path) -> str:
+    return f"restore it, or remove {manifest} and the manifests of all later stages to redo them"

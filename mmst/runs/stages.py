@@ -8,8 +8,8 @@ from mmst.runs.forks import asked_before_fork
 
 STAGES = ("generate", "filter", "rationalize", "translate", "train", "evaluate", "promote")
 """Every stage, in the order in which a round does them. Manifests, progress and pages use these names."""
-KEEPING = ("filter", "rationalize", "translate")
-"""The stages that decide which solutions are kept."""
+KEEPING = {"filter": "native", "rationalize": "rationalized", "translate": "translated"}
+"""The stages that decide which solutions are kept, and what those solutions are called."""
 
 
 def stages_of(config: Config, number: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where a run stands, read from its manifests; `rounds.jsonl` is a view of it for people and tools."""
+"""The status of a run, read from its manifests, and `rounds.jsonl`, a copy of it for people and tools."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from mmst.errors import InputError
 from mmst.files import write_text
 from mmst.runs.directory import RoundDirectory, RunDirectory
+from mmst.runs.ending import stop_reason
 from mmst.runs.live import read_progress
 from mmst.runs.remaining import seconds_left
 from mmst.runs.stages import STAGES
@@ -20,7 +21,7 @@ from mmst.runs.storage import holder_in
 
 
 def run_at(path: Path) -> RunDirectory:
-    """The run in a directory. Raises InputError where there is none, or one that this version cannot read."""
+    """The run in a directory. Raises InputError if there is none, or one that this version cannot read."""
     if not path.is_dir():
         raise InputError(f"{path}: is no run directory (it {'is a file' if path.exists() else 'does not exist'})")
     if not (path / "config.yaml").exists():
@@ -34,7 +35,7 @@ def run_at(path: Path) -> RunDirectory:
 
 
 def runs_under(root: Path, depth: int = 4) -> list[Path]:
-    """The run directories in a directory, those of experiments included, by name."""
+    """The run directories below a directory, including those of experiments, by name."""
     if (root / "config.yaml").exists() and ((root / "run.json").exists() or (root / "problems").is_dir()):
         return [root]
     if not depth or not root.is_dir():
@@ -44,7 +45,8 @@ def runs_under(root: Path, depth: int = 4) -> list[Path]:
 
 
 def config_of(run: RunDirectory) -> dict[str, Any]:
-    """What a run was asked, as it was written then. Raises InputError for what lacks what every run has."""
+    """The configuration of a run as written. Raises InputError for a run of another format or a broken file."""
+    run.check_format()
     path = run.root / "config.yaml"
     try:
         tree = yaml.safe_load(path.read_text())
@@ -57,11 +59,10 @@ def config_of(run: RunDirectory) -> dict[str, Any]:
 
 
 def status_of(run: RunDirectory, place: str | Path | None = None) -> dict[str, Any]:
-    """What `mmst status --json` prints; `progress` is that of the stage that is going on (see `mmst.runs.live`),
-    `seconds_left` those until the last round ends (see `mmst.runs.remaining`). `place` is where the run is, if `run` is
-    what was fetched of one in an object store.
+    """What `mmst status --json` prints. `place` is the address of the run if `run` is a copy from an object store.
 
-    Raises InputError for manifests of another version.
+    `progress` describes the running stage (see `mmst.runs.live`), `seconds_left` the time until the last round ends
+    (see `mmst.runs.remaining`). Raises InputError for manifests of another version.
     """
     config = config_of(run)
     try:
@@ -76,7 +77,7 @@ def status_of(run: RunDirectory, place: str | Path | None = None) -> dict[str, A
 
 
 def round_status(round_: RoundDirectory) -> dict[str, Any]:
-    """One round: its last finished stage, and every figure that a person asks for first."""
+    """The main figures of a round, and the last stage that is done."""
     manifests = {stage: manifest for stage in STAGES if (manifest := round_.manifest(stage))}
     evaluation = round_.figures("evaluate")
     test = evaluation.get("test", {})
@@ -91,7 +92,6 @@ def round_status(round_: RoundDirectory) -> dict[str, Any]:
         "dev": evaluation.get("dev", {}).get("accuracy"),
         "pool": sum(n for kind, n in train.get("rows", {}).items() if not kind.endswith((" view", " pair"))),
         "promoted": round_.figures("promote").get("promoted"),
-        "flat": evaluation.get("flat"),
         "seconds": {stage: manifest["seconds"] for stage, manifest in manifests.items()},
     }
 
@@ -103,7 +103,7 @@ def write_rounds(run: RunDirectory) -> None:
 
 
 def round_line(round_: RoundDirectory) -> str:
-    """A round in one line for a terminal or a log."""
+    """A finished round in one line for a terminal or a log."""
     status = round_status(round_)
     accuracy = ", ".join(f"{name} {value:.1%}" for name, value in (status["accuracy"] or {}).items())
     held = "promoted" if status["promoted"] else "not promoted"
@@ -112,11 +112,10 @@ def round_line(round_: RoundDirectory) -> str:
 
 
 def rounds_table(rounds: list[dict[str, Any]]) -> Table:
-    """The rounds as a table; accuracies are of test problems."""
+    """Rounds with their accuracies on test problems."""
     names = list(dict.fromkeys(name for r in rounds for name in (r["accuracy"] or {})))
     counts = {r["n"] for r in rounds if r["n"]}
-    title = f"accuracy on {max(counts, default=0)} test problems by round, % and 95 % interval"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table = _table(f"accuracy on {max(counts, default=0)} test problems by round, % and 95 % interval")
     for column in ("round", *names, "pool", "promoted", "s"):
         table.add_column(column, justify="right", no_wrap=True)
     for r in rounds:
@@ -127,12 +126,12 @@ def rounds_table(rounds: list[dict[str, Any]]) -> Table:
 
 
 def slices_table(rounds: list[dict[str, Any]]) -> Table | None:
-    """The same for kinds of test problems, apart; none where there are none."""
+    """Accuracies by kind of test problem; None if the problems have no kinds."""
     names = list(dict.fromkeys(name for r in rounds for name in (r["slices"] or {})))
     if not names:
         return None
-    title = "kinds of test problems apart (new: against everything learned from), %"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    title = "accuracy by kind of test problem (new: unlike any training problem), %"
+    table = _table(title)
     methods = [m for m in rounds[-1]["accuracy"] or {} if m != "any"]
     for column in ("", "n", *(f"round {r['round']}: {'/'.join(methods)}" for r in rounds)):
         table.add_column(column, justify="right")
@@ -144,6 +143,10 @@ def slices_table(rounds: list[dict[str, Any]]) -> Table | None:
     return table
 
 
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+
+
 def _cell(row: dict[str, Any], name: str) -> str:
     value = (row["accuracy"] or {}).get(name)
     if value is None:
@@ -153,9 +156,7 @@ def _cell(row: dict[str, Any], name: str) -> str:
 
 
 def _state(run: RunDirectory, rounds: list[dict[str, Any]], config: dict[str, Any], place: str | Path) -> str:
-    """finished, running (somebody holds the lock), stopped (a filter kept nothing), or interrupted."""
-    from mmst.runs.ending import stop_reason
-
+    """finished, running (a process holds the lock), stopped (the filter kept nothing), or interrupted."""
     if stop_reason(run, config["rounds"]["max"], config["rounds"]["patience"]):
         return "finished"
     if holder_in(place):

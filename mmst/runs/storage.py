@@ -1,12 +1,12 @@
-"""Runs on object stores (`s3://`, `gs://`, whatever fsspec knows): a directory of this machine, and a copy of it there.
+"""Runs in object stores (`s3://`, `gs://`, any fsspec scheme): a local directory, mirrored to the store.
 
-Everything that works on a run (vLLM, DeepSpeed, Parquet, DuckDB) reads local files, and an object store has neither
-renames nor appends. So a run of a store has a directory here, and after every commit what is new is uploaded: data
-first, manifests last, so that in the store too a stage is done when its manifest stands. Whoever goes on with the run,
-on this machine or another one, first makes its directory what the store says. Credentials come from the environment.
+Everything that works on a run (vLLM, DeepSpeed, Parquet, DuckDB) reads local files, and object stores have neither
+renames nor appends. After each commit, new files are uploaded: data first, manifests last, so that a manifest in the
+store also means that its stage is done (`fsspec.generic.rsync` keeps no such order). To resume a run, on any machine,
+the local directory is first made equal to the store. Credentials come from the environment.
 
-What stays here: the saved steps of a training that is going on. All nodes of a cluster must see the directory
-(`MMST_CACHE`), as they must see a run that is no object store's.
+The intermediate saves of a training stage stay local. All nodes of a cluster must see the local directory
+(`MMST_CACHE`), like any run directory.
 """
 
 from __future__ import annotations
@@ -17,50 +17,48 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mmst.errors import InputError
 from mmst.files import PARTIAL, replace_text
+from mmst.runs.directory import RunDirectory
 from mmst.runs.live import PROGRESS
 from mmst.runs.lock import LOCKS, Holder, Say, held, holder_of
 
 STATE = ".mirror.json"
-_MANIFESTS = ("stages", "solutions", "rationalizations", "translations", "problems")
+_COMMITS = ("stages", "solutions", "rationalizations", "translations", "problems")
 """Directories whose `.json` files are commits."""
-_mirrors: dict[Path, Mirror] = {}
 
 
 def is_url(place: str | Path) -> bool:
-    """Whether a run directory is one of an object store."""
+    """Whether a run is in an object store."""
     return "://" in str(place)
 
 
 @contextlib.contextmanager
-def run_directory(place: str, say: Say = lambda line: None) -> Iterator[Path]:
-    """The directory in which to work on a run: itself, or for a URL the local one, which the store then follows.
+def run_directory(place: str, say: Say = lambda line: None) -> Iterator[RunDirectory]:
+    """The run directory to work in. For a URL, a locked local directory whose commits are uploaded.
 
-    Raises InputError for a store that cannot be reached, and a run that another process works on.
+    Raises InputError for an unreachable store, and for a run that another process works on.
     """
     if not is_url(place):
-        yield Path(place).absolute()
+        yield RunDirectory(Path(place).absolute())
         return
     mirror = Mirror(place)
     mirror.reach()
     with held(mirror.root, say):
         mirror.begin()
-        _mirrors[mirror.local] = mirror
         try:
-            yield mirror.local
+            yield RunDirectory(mirror.local, mirror.push)
         finally:
-            del _mirrors[mirror.local]
             mirror.push()
 
 
 @contextlib.contextmanager
 def run_to_read(place: str | Path, *, checkpoints: bool = True) -> Iterator[Path]:
-    """A run directory to look at: itself, or for a URL what the store has now, without `checkpoints` where nobody
-    looks at them."""
+    """The run directory to read. For a URL, a local copy of the store's current state, optionally without
+    checkpoints."""
     if not is_url(place):
         yield Path(place)
         return
@@ -73,19 +71,12 @@ def run_to_read(place: str | Path, *, checkpoints: bool = True) -> Iterator[Path
 
 
 def holder_in(place: str | Path) -> Holder | None:
-    """Who works on a run, as far as is known from here; none where nobody does."""
+    """The process that works on a run, None if there is none (see `mmst.runs.lock.holder_of`)."""
     return holder_of(Mirror(str(place), "read").root if is_url(place) else Path(place))
 
 
-def committed(path: Path) -> None:
-    """Something below `path` was committed: where a store follows this directory, it gets it."""
-    for local, mirror in _mirrors.items():
-        if path.is_relative_to(local):
-            mirror.push()
-
-
 class Mirror:
-    """A run in an object store and the directory of this machine that goes with it."""
+    """A run in an object store and its local directory. `purpose` separates the directories of writers and readers."""
 
     def __init__(self, url: str, purpose: str = "runs") -> None:
         try:
@@ -108,30 +99,29 @@ class Mirror:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Errors of a store, each of which has its own, as one that names it."""
+        """Turn any error of the store (each library has its own) into an InputError that names the store."""
         try:
             yield
         except Exception as error:
             raise InputError(
-                f"{self.root}: cannot be used ({type(error).__name__}: {error}); look at the name of the bucket, the "
-                "credentials in the environment and the network. Nothing is lost: the same line goes on"
+                f"{self.root}: cannot be used ({type(error).__name__}: {error}); check the name of the bucket, the "
+                "credentials in the environment and the network, then rerun the same command. Nothing is lost"
             ) from error
 
     def reach(self) -> None:
-        """Raises InputError for a store that cannot be reached."""
+        """Raise InputError for a store that cannot be reached."""
         with self._named():
             self._remote()
 
     def begin(self) -> None:
-        """Go on with a run: where the store is as we left it, it gets what we had no time to upload; where somebody
-        else has worked on the run since, their state is the run."""
+        """Resume: upload what is new here, or, if another machine has changed the store since, download its state."""
         if self._remote() == {name: entry[0] for name, entry in self._state.items()}:
             self.push()
         else:
             self.pull()
 
     def pull(self, checkpoints: bool = True) -> None:
-        """Make the local directory what the store says, without `checkpoints` those aside."""
+        """Make the local directory equal to the store, optionally without checkpoints."""
         with self._named():
             remote, here = self._remote(), self._here()
             if not checkpoints:
@@ -146,16 +136,16 @@ class Mirror:
                     partial = target.with_name(f".{target.name}{PARTIAL}")
                     self._fs.get_file(f"{self._base}/{name}", str(partial))
                     partial.replace(target)
-                    self._remember(name, version)
+                    self._remember(name, version, _stamp(target))
             for round_ in self.local.glob("round-*"):
                 if not any(name.startswith(f"{round_.name}/") for name in remote):
                     shutil.rmtree(round_)
 
     def push(self) -> None:
-        """Upload what is new, manifests last, and remove from the store what is gone here."""
+        """Upload what is new, manifests last, and remove from the store what was removed here."""
         with self._named():
             here = self._here()
-            for name in sorted(here, key=lambda name: (_is_manifest(name), name)):
+            for name in sorted(here, key=lambda name: (_is_commit(name), name)):
                 if self._state.get(name, [None, None])[1] != here[name]:
                     self._fs.put_file(str(self.local / name), f"{self._base}/{name}")
                     self._remember(name, _version(self._fs.info(f"{self._base}/{name}")), here[name])
@@ -164,35 +154,35 @@ class Mirror:
                 del self._state[name]
                 self._save()
 
-    def _remember(self, name: str, version: str, stamp: str | None = None) -> None:
-        self._state[name] = [version, stamp or _stamp(self.local / name)]
+    def _remember(self, name: str, version: str, stamp: str) -> None:
+        self._state[name] = [version, stamp]
         self._save()
 
     def _save(self) -> None:
         replace_text(self.local / STATE, json.dumps(self._state))
 
     def _remote(self) -> dict[str, str]:
-        """The objects of the run, each with what changes when it does."""
+        """The versions of the run's objects, by name."""
         found = self._fs.find(self._base, detail=True)
         names = {path.removeprefix(self._base).lstrip("/"): info for path, info in found.items()}
         return {name: _version(info) for name, info in names.items() if _belongs(name)}
 
     def _here(self) -> dict[str, str]:
+        """Size and modification time of the run's local files, by name."""
         files = (path for path in self.local.rglob("*") if path.is_file())
         named = {str(path.relative_to(self.local)): path for path in files}
         return {name: _stamp(path) for name, path in named.items() if _belongs(name)}
 
 
 def _belongs(name: str) -> bool:
-    """Whether the store has a file: not locks, nor what is half done or only of the moment."""
+    """Whether a file is mirrored: not locks, progress, temporary files and intermediate saves of training."""
     parts = name.split("/")
     passing = parts[0] == LOCKS or parts[-1].endswith(PARTIAL) or name in (STATE, PROGRESS)
     return not passing and not any(part.startswith("training") or part == "initial" for part in parts[1:-1])
 
 
-def _is_manifest(name: str) -> bool:
-    parts = name.split("/")
-    return name.endswith(".json") and len(parts) > 1 and parts[-2] in _MANIFESTS
+def _is_commit(name: str) -> bool:
+    return name.endswith(".json") and PurePath(name).parent.name in _COMMITS
 
 
 def _stamp(path: Path) -> str:
@@ -201,5 +191,5 @@ def _stamp(path: Path) -> str:
 
 
 def _version(info: dict[str, Any]) -> str:
-    """What an object store says of an object that changes with its content."""
+    """A property of an object that changes with its content; its name depends on the store."""
     return str(info.get("ETag") or info.get("md5Hash") or info.get("mtime") or info.get("created") or info["size"])

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mmst.config.file import build_config, dump_config
-from mmst.evaluation import Outcome, figures_of
+from mmst.evaluation import Outcome, figures_of, without_problems
 from mmst.files import append_line, checksum, write_json, write_text
 from mmst.problems.read import write_problems
 from mmst.records import FilterDecision, Problem, Solution
-from mmst.runs.directory import RoundDirectory, RunDirectory
+from mmst.runs.directory import FORMAT, RoundDirectory, RunDirectory
 from mmst.runs.lock import held
 from mmst.runs.tables import write_table
 
@@ -35,7 +35,7 @@ class MadeRun:
         self.config = build_config(TREE)
         root.mkdir(parents=True)
         write_text(root / "config.yaml", dump_config(self.config))
-        started = {"name": "made", "started": "2026-01-01T00:00:00+0000", "versions": {"mmst": "0.1.0"}}
+        started = {"format": FORMAT, "name": "made", "started": "2026-01-01T00:00:00+0000", "versions": {"mmst": "0.1.0"}}
         write_json(root / "run.json", started)
         (root / "problems").mkdir()
         self.problems = {name: self._problems(name) for name in ("train", "dev", "test", "annotated")}
@@ -184,13 +184,13 @@ class MadeRun:
 
     def evaluate(self, number: int) -> None:
         round_, rows = self.round(number), []
-        figures: dict[str, Any] = {"flat": True if number == 0 else None}
+        figures: dict[str, Any] = {}
         for name in ("dev", "test"):
             outcomes = []
             for problem in self.problems[name]:
                 answers = [self._solution(number, problem, method) for method in METHODS]
                 rows += [self._evaluation(row, number) for row in answers]
-                outcomes.append(Outcome(problem.id, {row.method: row.key for row in answers}, problem.answer))
+                outcomes.append(Outcome(problem.id, {row.method: [row.key] for row in answers}, {problem.answer}))
             figures[name] = figures_of(outcomes, METHODS)
         with round_.stage("evaluate") as commit, commit.timed("evaluate"):
             path = round_.evaluation / "solutions.parquet"
@@ -198,7 +198,7 @@ class MadeRun:
             write_json(round_.evaluation / "figures.json", figures)
             commit.parts = [round_.part(path, len(rows)), round_.part(round_.evaluation / "figures.json")]
             commit.figures = figures | {
-                s: {k: v for k, v in figures[s].items() if k != "right"} for s in ("dev", "test")
+                name: without_problems(figures[name]) for name in ("dev", "test")
             }
 
     def _evaluation(self, row: Solution, number: int) -> Solution:

@@ -274,8 +274,8 @@ def test_a_manifest_that_was_changed_is_named(tmp_path) -> None:
     path = made.round(0).manifest_path("evaluate")
     path.write_text(path.read_text().replace("0.5", "0.9"))
     client = TestClient(application([made.run.root], ["testserver"]))
-    assert f"{path}: is not what was written" in page(client, "/changed/")
-    assert f"{path}: is not what was written" in page(client, "/")
+    assert f"{path}: checksum mismatch" in page(client, "/changed/")
+    assert f"{path}: checksum mismatch" in page(client, "/")
 
 
 def test_a_run_that_has_only_begun_is_shown(tmp_path) -> None:

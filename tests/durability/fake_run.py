@@ -25,6 +25,7 @@ from mmst.methods import METHODS
 from mmst.problems.read import write_problems
 from mmst.progress import Reporter
 from mmst.records import Completion, Problem, Verdict
+from mmst.runs.directory import OnCommit, nothing
 from mmst.verify.answers import read_answer
 
 _SUM = re.compile(r"(\d+) ([+*-]) (\d+)")
@@ -97,14 +98,13 @@ async def _verify(method: str, completion: Completion) -> Verdict:
     return Verdict("ok", answer, read_answer(answer).key)
 
 
-def fake_fit(*, rows, output, on_step, snapshot=None, seed=0, **_):
+def fake_fit(*, rows, output, on_step, seed=0, **_):
     """A checkpoint whose weights are a hash of what it was trained on."""
     steady = {"learning_rate": 1e-3, "tokens": 64, "seconds": 0.1}
     losses = [{"step": n + 1, "loss": 1 / (n + 1), **steady} for n in range(3)]
     for point in losses:
         on_step(point)
-    for directory in filter(None, (output, snapshot)):
-        _checkpoint(directory, f"{checksum(rows)} {seed}")
+    _checkpoint(output, f"{checksum(rows)} {seed}")
     figures = {"steps": 3, "loss": 0.5}
     return SimpleNamespace(figures=lambda: figures, losses=losses)
 
@@ -137,7 +137,6 @@ def fake_config(directory: Path, *settings: str, problems: int = 12) -> Config:
     tree = {
         "name": "fake",
         "problems": sets,
-        "round0": {"flat_at": 1.0},
         "rounds": {"max": 2, "patience": 9},
         "sampling": {"k": 2},
         "filter": {"cap": 9},
@@ -146,14 +145,14 @@ def fake_config(directory: Path, *settings: str, problems: int = 12) -> Config:
     return build_config(with_settings(tree, settings))
 
 
-def fake_run(config: Config, root: Path) -> str:
+def fake_run(config: Config, root: Path, on_commit: OnCommit = nothing) -> str:
     """`mmst run` with the made-up parts."""
     with (
         patch("mmst.loop.Runtime", FakeServices),
         patch("mmst.stages.train._from_scratch", _from_scratch),
         patch("mmst.training.train", fake_fit),
     ):
-        return self_train(config, root, Reporter(Console(file=sys.stderr, width=200)))
+        return self_train(config, root, Reporter(Console(file=sys.stderr, width=200)), on_commit=on_commit)
 
 
 def content(root: Path) -> dict[str, object]:

@@ -27,7 +27,7 @@ def test_a_flipped_byte_in_the_checkpoint_that_goes_on_is_named(run, finished) -
     held = run.root / run.round(1).figures("promote")["checkpoint"]
     without(run, 2, ["generate", "filter", "translate", "train", "evaluate", "promote"])
     flip(held / "model.safetensors")
-    with pytest.raises(InputError, match=rf"{held.relative_to(run.root)}: is not what its manifest says"):
+    with pytest.raises(InputError, match=rf"{held.relative_to(run.root)}: checksum mismatch"):
         fake_run(finished[0], run.root)
 
 
@@ -46,7 +46,7 @@ def test_a_damaged_file_that_the_next_stage_reads_is_named(run, finished, stages
     without(run, 2, stages)
     flip(run.root / damaged)
     named = Path(damaged).parent if "checkpoints" in damaged else damaged
-    with pytest.raises(InputError, match=f"{named}: is not what its manifest says"):
+    with pytest.raises(InputError, match=f"{named}: checksum mismatch"):
         fake_run(finished[0], run.root)
 
 
@@ -62,7 +62,7 @@ def test_a_truncated_part_of_a_stage_that_goes_on_is_done_again(run, finished) -
 def test_a_missing_file_and_a_foreign_manifest_are_named(run, finished) -> None:
     without(run, 2, ["evaluate", "promote"])
     run.round(2).pool.unlink()
-    with pytest.raises(InputError, match=r"round-002/pool.parquet: is missing, though its manifest names it"):
+    with pytest.raises(InputError, match=r"round-002/pool.parquet: is missing, though its manifest lists it"):
         fake_run(finished[0], run.root)
     (run.root / "problems" / "manifest.json").write_text("[1, 2")
     with pytest.raises(InputError, match=r"problems/manifest.json: is not a manifest"):
@@ -90,8 +90,8 @@ def test_a_manifest_that_was_lost_is_named_and_its_rows_are_not_left_out(run, fi
 def test_a_manifest_that_was_changed_is_named(run, finished) -> None:
     path = run.round(1).manifest_path("filter")
     path.write_text(path.read_text().replace('"kept": ', '"kept": 1', 1))
-    assert "round-001/stages/filter.json: is not what was written" in str(verify_run(run.root)[0][0])
-    with pytest.raises(InputError, match=r"round-001/stages/filter\.json: is not what was written"):
+    assert "round-001/stages/filter.json: checksum mismatch" in str(verify_run(run.root)[0][0])
+    with pytest.raises(InputError, match=r"round-001/stages/filter\.json: checksum mismatch"):
         fake_run(fake_config(finished[1].parent, "rounds.max=3"), run.root)
 
 

@@ -63,8 +63,8 @@ def another_machine(monkeypatch, tmp_path) -> None:
 
 def test_a_run_in_a_store_ends_like_a_local_one(url, finished, tmp_path, monkeypatch) -> None:
     config, local = finished
-    with run_directory(url) as root:
-        fake_run(config, root)
+    with run_directory(url) as run:
+        fake_run(config, run.root, run.on_commit)
     another_machine(monkeypatch, tmp_path)
     with run_to_read(url) as root:
         assert content(root) == {name: value for name, value in content(local).items() if "/initial/" not in name}
@@ -74,16 +74,17 @@ def test_a_run_in_a_store_ends_like_a_local_one(url, finished, tmp_path, monkeyp
 @pytest.mark.parametrize("same_machine", [True, False])
 def test_a_run_that_broke_off_goes_on_from_the_last_commit(url, finished, tmp_path, monkeypatch, same_machine) -> None:
     config, local = finished
-    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError), run_directory(url) as root:
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError), run_directory(url) as run:
         patched.setattr("mmst.stages.translate.decisions_by_labels", lambda *_: 1 / 0)
-        fake_run(config, root)
+        fake_run(config, run.root, run.on_commit)
     if not same_machine:
         another_machine(monkeypatch, tmp_path)
-    with run_directory(url) as root:
+    with run_directory(url) as run:
+        root = run.root
         assert (root / "round-001/stages/filter.json").exists()
         assert (root / "round-001/translations/part-00000.json").exists()
         before = (root / "round-001/translations/part-00000.parquet").stat().st_mtime_ns
-        fake_run(config, root)
+        fake_run(config, root, run.on_commit)
         assert (root / "round-001/translations/part-00000.parquet").stat().st_mtime_ns == before
     with run_to_read(url) as root:
         assert content(root) == {name: value for name, value in content(local).items() if "/initial/" not in name}
@@ -152,8 +153,8 @@ def test_a_store_that_cannot_be_used_is_named(tmp_path, monkeypatch) -> None:
 
 def test_runs_in_a_store_are_looked_at_without_their_checkpoints(url, finished, tmp_path, monkeypatch, capsys) -> None:
     config, _ = finished
-    with run_directory(url) as root:
-        fake_run(config, root)
+    with run_directory(url) as run:
+        fake_run(config, run.root, run.on_commit)
     another_machine(monkeypatch, tmp_path)
 
     def mmst(*words: str) -> str:
@@ -175,8 +176,8 @@ def test_runs_in_a_store_are_looked_at_without_their_checkpoints(url, finished, 
 
 def test_a_run_in_a_store_has_its_pages(url, finished) -> None:
     config, _ = finished
-    with run_directory(url) as root:
-        fake_run(config, root)
+    with run_directory(url) as run:
+        fake_run(config, run.root, run.on_commit)
     command = [sys.executable, "-c", "from mmst.cli import main; main()", "dashboard", url, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as dashboard:
         try:
@@ -191,9 +192,9 @@ def test_a_run_in_a_store_has_its_pages(url, finished) -> None:
 
 def test_a_run_in_a_store_that_goes_on_is_shown_as_running(url, finished, tmp_path, monkeypatch) -> None:
     config, _ = finished
-    with run_directory(url) as root, monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+    with run_directory(url) as run, monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
         patched.setattr("mmst.stages.translate.decisions_by_labels", lambda *_: 1 / 0)
-        fake_run(config, root)
+        fake_run(config, run.root, run.on_commit)
     for state in ("interrupted", "running"):
         with run_directory(url) if state == "running" else contextlib.nullcontext(), run_to_read(url) as root:
             assert status_of(run_at(root), url)["state"] == state
