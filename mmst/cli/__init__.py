@@ -7,6 +7,7 @@ import sys
 import typer
 
 from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs, upkeep
+from mmst.cli.process import command_process
 from mmst.errors import GaveUp, InputError
 
 app = typer.Typer(
@@ -34,7 +35,8 @@ def main() -> None:
     """Entry point: a user's mistake is one message and exit code 2, what failed every time one and exit code 1; typer
     ends Ctrl-C quietly with 130."""
     try:
-        app()
+        with command_process():
+            app()
     except InputError as error:
         print(f"mmst: {error}", file=sys.stderr)
         sys.exit(2)
