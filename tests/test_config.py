@@ -35,6 +35,7 @@ def test_a_wrong_type_names_the_field_and_what_was_found() -> None:
         ({"filter": {"cap": 0}}, "`filter.cap`"),
         ({"model": {"scratch": {"width": 30, "heads": 4}}}, "must divide"),
         ({"methods": ["cot"], "filter": {"label": "agreement"}}, "only 1 methods to agree"),
+        ({"engine": {"gpus": 1, "tensor_parallel": 2}}, "tensor_parallel is 2, but a replica has gpus: 1"),
     ],
 )
 def test_what_cannot_work_is_refused(tree: dict, part: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mmst.config.section import Count, Section
 
@@ -40,6 +40,25 @@ class EngineConfig(Section):
     """How often a request that died with its replica is asked again."""
     start_timeout: Annotated[float, Field(gt=0)] = 600.0
     """Seconds to wait for a replica to come up; while a cluster that may grow has no room for it they don't count."""
+
+    @property
+    def fewest_replicas(self) -> int:
+        """Replicas that are up at any time; the first one is started even where the minimum is 0."""
+        return self.replicas if self.replicas is not None else max(1, self.min_replicas)
+
+    @property
+    def most_replicas(self) -> int:
+        """Replicas that are up under full load."""
+        return self.replicas if self.replicas is not None else max(self.max_replicas, self.min_replicas)
+
+    @model_validator(mode="after")
+    def _gpus_for_every_part(self) -> EngineConfig:
+        if self.tensor_parallel > 1 and self.gpus < self.tensor_parallel:
+            raise ValueError(
+                f"tensor_parallel is {self.tensor_parallel}, but a replica has gpus: {self.gpus:g}; "
+                f"set gpus: {self.tensor_parallel}"
+            )
+        return self
 
 
 class ClusterConfig(Section):

@@ -11,7 +11,7 @@ from toy_task import Toy
 
 from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
 from mmst.errors import InputError
-from mmst.stages.runtime import ray_session
+from mmst.stages.session import ray_session
 from mmst.training import TrainingResult, train
 from mmst.training.worker import read_progress
 
@@ -53,8 +53,7 @@ def undisturbed(
     fit: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TrainingResult, Path, list[dict[str, Any]]]:
     told: list[dict[str, Any]] = []
-    early = tmp_path_factory.mktemp("snapshot") / "early"
-    return *fit(on_step=told.append, snapshot_at=0.5, snapshot=early), told
+    return *fit(on_step=told.append), told
 
 
 def test_a_fit_lowers_the_loss_reports_every_step_and_writes_only_where_it_was_told(
