@@ -1,60 +1,79 @@
-"""Saying how far long work has come: bars on a terminal, plain lines elsewhere (a pipe, a job's log)."""
+"""Progress of long work: bars on a terminal or in a notebook, plain lines elsewhere (a pipe, the log of a job)."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_EVERY = 30.0
+_LINE_EVERY = 30.0
 
 
 class Live(Protocol):
-    """Where progress goes besides the console (see `mmst.runs.live`)."""
+    """A second place that progress is reported to (see `mmst.runs.live`)."""
 
     def stage(self, round_: int, stage: str) -> None: ...
 
-    def work(self, bar: Bar) -> None: ...
+    def work(self, name: str, unit: str, total: int) -> None: ...
 
-    def moved(self, bar: Bar, *, now: bool = False) -> None: ...
+    def moved(self, done: int, tokens: int, elapsed: float, *, now: bool = False) -> None: ...
 
 
 class Bar:
-    """One piece of work that is going on."""
+    """Counts one piece of work of `total` units, such as `solutions`."""
 
-    def __init__(self, name: str, total: int, unit: str) -> None:
+    def __init__(self, name: str, total: int, unit: str, show: Callable[[Bar], None], live: Live | None) -> None:
         self.name, self.total, self.unit = name, total, unit
-        self.count, self.tokens = 0, 0
-        self.began = time.monotonic()
-        self.live: Live | None = None
+        self.done, self.tokens = 0, 0
+        self._began, self._show, self._live = time.monotonic(), show, live
+        if live is not None:
+            live.work(name, unit, total)
 
     def advance(self, count: int = 1, tokens: int = 0) -> None:
-        """So many more are done."""
-        self.count += count
+        """Count more units, and the tokens that they took."""
+        self.done += count
         self.tokens += tokens
-        if self.live is not None:
-            self.live.moved(self)
+        if self._live is not None:
+            self._live.moved(self.done, self.tokens, self.elapsed)
+        self._show(self)
 
     def close(self) -> None:
-        """Take the bar down; the stage itself says what it did."""
+        """Report the final counts."""
+        if self._live is not None:
+            self._live.moved(self.done, self.tokens, self.elapsed, now=True)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the work began."""
+        return time.monotonic() - self._began
 
     @property
     def rates(self) -> str:
-        """What is done per second."""
-        elapsed = max(time.monotonic() - self.began, 1e-6)
-        parts = [f"{self.count / elapsed:,.0f} {self.unit}/s"]
-        if self.tokens:
-            parts.append(f"{self.tokens / elapsed:,.0f} tokens/s")
-        return ", ".join(parts)
+        """Units and tokens per second, such as `12 solutions/s, 3,400 tokens/s`."""
+        elapsed = max(self.elapsed, 1e-6)
+        parts = [rate(self.done / elapsed, self.unit)] if self.done else []
+        return ", ".join([*parts, rate(self.tokens / elapsed, "tokens")] if self.tokens else parts)
+
+
+def rate(per_second: float, unit: str) -> str:
+    """A positive rate in a unit that fits: `12 steps/s`, and `24 s/step` if it is below one per second."""
+    if per_second < 1:
+        return f"{_rounded(1 / per_second)} s/{unit.removesuffix('s')}"
+    return f"{_rounded(per_second)} {unit}/s"
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
 
 
 def duration(seconds: float) -> str:
-    """A time in words."""
+    """A duration for people."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -63,36 +82,29 @@ def duration(seconds: float) -> str:
 
 
 class Reporter:
-    """Lines and progress bars on one console; `live` also gets the progress."""
+    """Prints lines and progress bars on one console; progress is also reported to `live` if it is set."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
         self.live: Live | None = None
 
     def line(self, text: str) -> None:
-        """Say one thing; on a terminal it stands above the bars."""
+        """Print a line, on a terminal above the bars."""
         self.console.print(escape(text), highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def bar(self, name: str, total: int, unit: str) -> Iterator[Bar]:
-        """Follow work of `total` pieces while the block runs."""
-        bar = (
-            _LiveBar(self.console, name, total, unit) if self.console.is_terminal else _LineBar(self, name, total, unit)
-        )
-        bar.live = self.live
-        if self.live is not None:
-            self.live.work(bar)
-        try:
-            yield bar
-        finally:
-            bar.close()
-            if self.live is not None:
-                self.live.moved(bar, now=True)
+        """Show the progress of work while the block runs."""
+        display = self._drawn if _draws(self.console) else self._lines
+        with display(name, total) as show:
+            bar = Bar(name, total, unit, show, self.live)
+            try:
+                yield bar
+            finally:
+                bar.close()
 
-
-class _LiveBar(Bar):
-    def __init__(self, console: Console, name: str, total: int, unit: str) -> None:
-        super().__init__(name, total, unit)
+    @contextlib.contextmanager
+    def _drawn(self, name: str, total: int) -> Iterator[Callable[[Bar], None]]:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -100,25 +112,24 @@ class _LiveBar(Bar):
             TextColumn("{task.fields[rates]}"),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task(escape(name), total=total, rates="")
-        self._progress.start()
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(escape(name), total=total, rates="")
+            yield lambda bar: progress.update(task, completed=bar.done, rates=bar.rates)
 
-    def advance(self, count: int = 1, tokens: int = 0) -> None:
-        super().advance(count, tokens)
-        self._progress.update(self._task, advance=count, rates=self.rates)
+    @contextlib.contextmanager
+    def _lines(self, name: str, total: int) -> Iterator[Callable[[Bar], None]]:
+        printed = time.monotonic()
 
-    def close(self) -> None:
-        self._progress.stop()
+        def show(bar: Bar) -> None:
+            nonlocal printed
+            if time.monotonic() - printed >= _LINE_EVERY:
+                printed = time.monotonic()
+                rates = f" ({bar.rates})" if bar.rates else ""
+                self.line(f"  {name}: {bar.done:,} of {total:,}{rates}")
+
+        yield show
 
 
-class _LineBar(Bar):
-    def __init__(self, reporter: Reporter, name: str, total: int, unit: str) -> None:
-        super().__init__(name, total, unit)
-        self._reporter, self._said = reporter, self.began
-
-    def advance(self, count: int = 1, tokens: int = 0) -> None:
-        super().advance(count, tokens)
-        if time.monotonic() - self._said >= _EVERY:
-            self._said = time.monotonic()
-            self._reporter.line(f"  {self.name}: {self.count:,} of {self.total:,} ({self.rates})")
+def _draws(console: Console) -> bool:
+    """Whether bars can be drawn: on terminals, and in notebooks that have ipywidgets (rich draws with it)."""
+    return console.is_terminal or (console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None)

@@ -215,13 +215,13 @@ def _line(found: dict[str, Any]) -> str:
 
 
 def _pace(now: dict[str, Any]) -> str:
-    from mmst.progress import duration
+    from mmst.progress import duration, rate
 
     text = f", {now['done']:,} of {now['total']:,} {now['unit']}"
     if not now["per_second"]:
         return text
     left = (now["total"] - now["done"]) / now["per_second"]
-    return f"{text}, {now['per_second']:,.1f}/s, {duration(left)} left in this stage"
+    return f"{text}, {rate(now['per_second'], now['unit'])}, {duration(left)} left in this stage"
 
 
 def _verdict(row: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""`progress.json`: how far the stage that is going on has come, for who looks at the run from outside.
+"""`progress.json`: the progress of the running stage, for observers of the run.
 
-Written at most once a second, by renaming, without a sync: it says nothing that must survive a power cut, and no
-authority is ever taken from it. The time that it takes is that of writing a few hundred bytes.
+It is written at most once a second, by renaming and without a sync: nothing depends on it, so it need not survive a
+power cut. A write is a few hundred bytes.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmst.progress import Bar
-
 PROGRESS = "progress.json"
 _EVERY = 1.0
 _WINDOW = 30
-"""Rates are those of the last so many writes: of half a minute while work comes in."""
+"""Rates are measured over this many writes: half a minute of steady work."""
 
 
 class Live:
-    """Writes `progress.json` of one run, and tells `listener` the same. `resources` is asked what the run holds."""
+    """Writes `progress.json` of a run, and passes the same state to `listener`.
+
+    `resources` returns what the run uses, such as the number of replicas.
+    """
 
     def __init__(
         self,
@@ -32,39 +33,39 @@ class Live:
     ) -> None:
         self._path, self._resources, self._listener = root / PROGRESS, resources, listener
         self._where: dict[str, Any] = {}
+        self._work: dict[str, Any] = {}
         self._seen: collections.deque[tuple[float, int, int]] = collections.deque(maxlen=_WINDOW)
         self._wrote = 0.0
         self._path.unlink(missing_ok=True)
 
     def stage(self, round_: int, stage: str) -> None:
-        """A stage begins."""
+        """Start a stage."""
         self._where = {"round": round_, "stage": stage, "began": time.time()}
         self._write({})
 
-    def work(self, bar: Bar) -> None:
-        """A piece of work begins."""
+    def work(self, name: str, unit: str, total: int) -> None:
+        """Start a piece of work of `total` units."""
+        self._work = {"work": name, "unit": unit, "total": total}
         self._seen.clear()
-        self.moved(bar, now=True)
+        self.moved(0, 0, 0.0, now=True)
 
-    def moved(self, bar: Bar, *, now: bool = False) -> None:
-        """Work went on; `now` writes even if the last second has seen a write."""
+    def moved(self, done: int, tokens: int, elapsed: float, *, now: bool = False) -> None:
+        """Report units and tokens so far, `elapsed` seconds after the start. `now` writes in any case."""
         moment = time.monotonic()
         if not now and moment - self._wrote < _EVERY:
             return
         self._wrote = moment
-        self._seen.append((moment, bar.count, bar.tokens))
-        since, count, tokens = self._seen[0]
-        elapsed = moment - since
+        self._seen.append((elapsed, done, tokens))
+        since, done_then, tokens_then = self._seen[0]
+        seconds = elapsed - since
         self._write(
             {
-                "work": bar.name,
-                "unit": bar.unit,
-                "done": bar.count,
-                "total": bar.total,
-                "tokens": bar.tokens,
-                "seconds": round(moment - bar.began, 3),
-                "per_second": round((bar.count - count) / elapsed, 3) if elapsed else None,
-                "tokens_per_second": round((bar.tokens - tokens) / elapsed, 1) if elapsed else None,
+                **self._work,
+                "done": done,
+                "tokens": tokens,
+                "seconds": round(elapsed, 3),
+                "per_second": round((done - done_then) / seconds, 6) if seconds else None,
+                "tokens_per_second": round((tokens - tokens_then) / seconds, 1) if seconds else None,
             }
         )
 
@@ -77,7 +78,7 @@ class Live:
 
 
 def read_progress(root: Path) -> dict[str, Any] | None:
-    """What `progress.json` of a run says; none where there is none or it isn't one."""
+    """The content of `progress.json` of a run; None if there is no valid one."""
     try:
         state = json.loads((root / PROGRESS).read_text())
     except (OSError, ValueError):

@@ -45,7 +45,7 @@ def test_a_stage_that_goes_on_is_told_with_its_pace(mmst, run) -> None:
     (run.root / "progress.json").write_text(json.dumps(state))
     assert json.loads(mmst("status", run.root, "--json").out)["progress"] is None
     assert _line({"run": "small", "state": "running", "rounds": [], "progress": state}) == (
-        "small: running, round 1: train, 50 of 1,000 steps, 10.0/s, 2 min left in this stage"
+        "small: running, round 1: train, 50 of 1,000 steps, 10 steps/s, 2 min left in this stage"
     )
 
 

@@ -59,9 +59,9 @@ def test_a_page_through_a_foreign_name_is_refused(client) -> None:
 def test_the_run_page_has_every_figure_of_the_manifests(client) -> None:
     text = page(client, "/made/")
     for title in (
-        "Accuracy on test problems", "Accuracy on dev problems", "Time of each stage", "Pool by method and origin",
+        "Accuracy on test problems", "Accuracy on dev problems", "Time per stage", "Pool by method and origin",
         "Newly kept by method and origin", "Where labels come from", "Agreement: share and precision",
-        "Kept, and why the rest was dropped",
+        "Decisions: kept or why not",
     ):  # fmt: skip
         assert f"<figcaption>{title}" in text
         assert f"Table of “{title}”" in text
@@ -155,12 +155,14 @@ def split(round_: RoundDirectory, rows_in_each: int) -> None:
 def test_a_filter_cannot_leave_its_place_in_the_query(client) -> None:
     for value in ("' OR 1=1 --", "'; DROP TABLE x; --", "$q", "\x00"):
         for name in ("method", "status", "reason", "problem", "q"):
-            assert "No solution is like that" in page(client, f"/made/solutions?{name}={quote(value)}")
+            assert "No solution matches" in page(client, f"/made/solutions?{name}={quote(value)}")
 
 
-@pytest.mark.parametrize("address", ["/made/solutions?round=x", "/made/problems?set=secret", "/made/solutions?page=0"])
+@pytest.mark.parametrize(
+    "address", ["solutions?round=x", "problems?set=secret", "solutions?page=0", f"problems?page={10**29}"]
+)
 def test_a_bad_filter_is_a_message(client, address) -> None:
-    assert "This filter cannot be used" in page(client, address, 400)
+    assert "Invalid filter" in page(client, f"/made/{address}", 400)
 
 
 def test_a_problem_shows_every_solution_beside_each_other_and_compares_rounds(client) -> None:
@@ -178,7 +180,9 @@ def test_the_matrix_counts_problems_by_the_methods_that_solved_them(client) -> N
     # cot solves the 6 even problems; pot all but 3, 4 and 5: both 0 2 6 8 10, cot only 4, pot only 1 7 9 11, none 3 5.
     assert int(rows[0]["problems"]) == PROBLEMS
     assert float(rows[0]["phi, all problems"]) == pytest.approx((5 * 2 - 1 * 4) / (6 * 6 * 9 * 3) ** 0.5, abs=1e-3)
-    assert float(rows[0]["phi, solved by any"]) == pytest.approx(-4 / (6 * 4 * 9 * 1) ** 0.5, abs=1e-3)
+    assert float(rows[0]["phi, problems that any method solved"]) == pytest.approx(
+        -4 / (6 * 4 * 9 * 1) ** 0.5, abs=1e-3
+    )
     listed = page(client, "/made/problems?set=train&round=1&solved=no+method".replace("+", "%20"))
     assert "train/3</a>" in listed
     assert "train/5</a>" in listed
@@ -213,9 +217,9 @@ def test_only_what_a_manifest_names_counts(tmp_path) -> None:
     manifest.unlink()
     assert "1 to 24 of 24" in page(client, shown), "a finished part of a stage that is going on"
     write_json(part.with_suffix(".json"), {"rows": 24, "checksum": "another"})
-    assert "No solution is like that" in page(client, shown), "a part whose bytes are not what its manifest says"
+    assert "No solution matches" in page(client, shown), "a part whose bytes are not what its manifest says"
     part.with_suffix(".json").unlink()
-    assert "No solution is like that" in page(client, shown), "a part that is still being written"
+    assert "No solution matches" in page(client, shown), "a part that is still being written"
 
 
 def test_what_a_hint_led_to_is_among_the_solutions(tmp_path) -> None:
@@ -245,8 +249,8 @@ def test_directories_that_are_no_runs_get_a_message_each(tmp_path) -> None:
     client = TestClient(application([tmp_path / name for name in names], ["testserver"]))
     overview = page(client, "/")
     for name, words in {
-        "empty": "It is empty",
-        "other": "no config.yaml",
+        "empty": "it is empty",
+        "other": "it has no config.yaml",
         "broken": "cannot be read",
         "old": "is half-written or of another version of mmst",
         "half": "is not a manifest",
@@ -265,7 +269,7 @@ def test_a_manifest_of_another_version_is_a_message_and_not_a_crash(tmp_path) ->
     manifest["figures"]["test"] = {"accuracy": 0.5}
     write_manifest(made.round(0).manifest_path("evaluate"), manifest)
     client = TestClient(application([made.run.root], ["testserver"]), raise_server_exceptions=False)
-    assert "This run cannot be read here" in page(client, "/odd/", 500)
+    assert "This run cannot be read" in page(client, "/odd/", 500)
 
 
 def test_a_manifest_that_was_changed_is_named(tmp_path) -> None:
@@ -324,8 +328,8 @@ def test_what_goes_on_is_said_with_rates_time_left_and_resources(tmp_path) -> No
     with made.hold():
         text = page(client, "/going/")
     for words in (
-        "running", "round 1: generate (solving)", "250 of 1,000", "5 min left", "2.5 solutions/s", "50 tokens/s",
-        "<dt>replicas</dt><dd>3</dd>", "<dt>nodes</dt><dd>2</dd>", "<dt>waiting in the queue</dt><dd>7</dd>",
+        "running", "round 1: generate (solving)", "250 of 1,000", "5 min left", "2.5 verified solutions/s", "50 tokens/s",
+        "<dt>replicas</dt><dd>3</dd>", "<dt>nodes</dt><dd>2</dd>", "<dt>requests in the queue</dt><dd>7</dd>",
     ):  # fmt: skip
         assert words in text
 
@@ -341,7 +345,7 @@ def test_training_that_goes_on_shows_its_tokens_and_its_loss(tmp_path) -> None:
     made.say(round=1, stage="train", work="training", unit="steps", done=20, total=40, per_second=10.0, updated=4e9)
     client = TestClient(application([made.run.root], ["testserver"]))
     with made.hold():
-        assert "10.0 steps/s, 3,000 training tokens/s" in page(client, "/going/")
+        assert "10 steps/s, 3,000 training tokens/s" in page(client, "/going/")
         assert "Training loss" in page(client, "/going/round/1")
 
 
@@ -353,12 +357,12 @@ def test_a_report_is_one_file_without_scripts(made, tmp_path) -> None:
     for text in (whole, part):
         assert "<script" not in text
         assert "src=" not in text
-        assert "href=" not in text
+        assert "href=" not in text.replace('xlink:href="#', "")
         assert "<svg" in text
         assert "Promoted" in text
     assert SCRIPT not in whole
     assert "Accuracy on dev problems" in whole
-    assert len(part) < 200_000
+    assert len(part) < 300_000
 
 
 def test_a_report_that_cannot_be_written_never_ends_a_run(made) -> None:
