@@ -1,4 +1,4 @@
-"""The web application: which address shows what, what browsers may do with it, and when to look again."""
+"""The web application: routes, security headers, and server-sent events that say when a run has changed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.util
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -26,9 +27,9 @@ from mmst.dashboard.run import find_runs, token_of
 from mmst.errors import InputError
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks at the runs for something new."""
+"""Seconds between two checks for changes."""
 
-# Scripts come from here alone, never from a page's text. Plotly styles what it draws, so styles may stand in a page.
+# Only our own scripts run, never a script in a page's text. Plotly needs inline styles.
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -38,16 +39,18 @@ _HEADERS = {
 
 
 def application(paths: Sequence[Path], hosts: Sequence[str] = ("127.0.0.1", "localhost", "[::1]")) -> Starlette:
-    """The dashboard over the runs at these paths; `hosts` are the names that it answers to.
+    """The dashboard for the runs at `paths`; it answers requests to the names in `hosts` only.
 
-    Raises InputError for a path that is no directory.
+    Raises InputError for a path that is not a directory.
     """
-    places = find_runs(paths)
-    pages, script = Pages(places, Queries()), plotly_file()
+    pages, script = Pages(find_runs(paths), Queries()), plotly_file()
     export = Export(pages)
 
     async def events(request: Request) -> Response:
         return StreamingResponse(_changes(pages), media_type="text/event-stream")
+
+    async def plotly(request: Request) -> Response:
+        return FileResponse(script, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -55,9 +58,6 @@ def application(paths: Sequence[Path], hosts: Sequence[str] = ("127.0.0.1", "loc
         yield
         pages.queries.close()
         await ready
-
-    async def plotly(request: Request) -> Response:
-        return FileResponse(script, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     routes = [
         Route("/", pages.overview),
@@ -74,14 +74,14 @@ def application(paths: Sequence[Path], hosts: Sequence[str] = ("127.0.0.1", "loc
         Route("/export/comparison.{form}", export.comparison),
         Route("/{run}/export/{what}.{form}", export.of_run),
     ]
-    # A page elsewhere must not reach this one through a name that it points at this machine.
+    # The check of the host stops other pages from reaching this one through a name of theirs (DNS rebinding).
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     middleware = [Middleware(_Headers), guard]
     return Starlette(routes=routes, middleware=middleware, exception_handlers=pages.handlers, lifespan=lifespan)
 
 
 def plotly_file() -> Path:
-    """Plotly's JavaScript, as it comes with the Python package (importing that would take a second)."""
+    """Plotly's JavaScript, which comes with the Python package; importing that would take a second."""
     found = importlib.util.find_spec("plotly")
     if found is None or found.origin is None:
         raise InputError("the dashboard needs plotly: pip install 'mmst[dashboard]'")
@@ -89,7 +89,7 @@ def plotly_file() -> Path:
 
 
 async def _changes(pages: Pages) -> AsyncIterator[str]:
-    """A server-sent event now, and whenever a run has something new."""
+    """A server-sent event now and after every change of a run."""
     last = None
     while True:
         now = await asyncio.to_thread(lambda: [token_of(root) for root in pages.places.values()])
@@ -98,12 +98,12 @@ async def _changes(pages: Pages) -> AsyncIterator[str]:
             yield "data: new\n\n"
             await asyncio.to_thread(pages.prepare)
         else:
-            yield ": still here\n\n"  # finds out whether anybody still listens
+            yield ": no change\n\n"  # fails once the client is gone
         await asyncio.sleep(LOOK_EVERY)
 
 
 class _Headers:
-    """Puts the same headers on every answer."""
+    """Middleware that adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -119,22 +119,20 @@ class _Headers:
 
 
 def serve(paths: Sequence[Path], host: str, port: int) -> None:
-    """Serve the dashboard until Ctrl-C. Raises InputError for bad paths and a port that is taken."""
-    import socket
-
+    """Serve the dashboard until Ctrl-C. Raises InputError for bad paths and a port that is in use."""
     import uvicorn
 
-    own = host in ("127.0.0.1", "localhost", "::1")
-    app = application(paths) if own else application(paths, ("*",))
+    local = host in ("127.0.0.1", "localhost", "::1")
+    app = application(paths) if local else application(paths, ("*",))
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen(128)
     except OSError as error:
-        raise InputError(f"--host {host} --port {port}: {error.strerror}; take another one, or --port 0") from error
-    os.nice(5)  # a run on this machine goes first
-    where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
-    print(f"mmst dashboard: {where} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        raise InputError(f"--host {host} --port {port}: {error.strerror}; choose another, or --port 0") from error
+    os.nice(5)  # a run on this machine has priority
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+    print(f"mmst dashboard: {address} (stop with Ctrl-C)", file=sys.stderr, flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])

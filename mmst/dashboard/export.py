@@ -1,4 +1,4 @@
-"""What a page shows, as a file: plots and tables, problems and solutions, as CSV or Parquet."""
+"""Plots, tables, problems and solutions as CSV or Parquet files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
 class Export:
-    """Files of what pages show, with the same filters in their addresses."""
+    """Files with what the pages show, filtered by the same addresses."""
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
@@ -37,14 +37,14 @@ class Export:
     def of_run(self, request: Request) -> Response:
         """A table of one run: `what` is solutions, problems, or the key of a plot or table."""
         run, what = self.pages.run_of(request), request.path_params["what"]
-        if what not in ("solutions", "problems"):
-            return self._table_file(request, f"{run.name}-{what}", self._table(run, what, request))
         if what == "solutions":
             sql, parameters = self.pages.queries.selection(run, filters_of(request, Filters))
-        else:
+        elif what == "problems":
             sql, parameters = problem_selection(self.pages.queries, run, filters_of(request, ProblemFilters))
+        else:
+            return self._table_file(request, f"{run.name}-{what}", self._table(run, what, request))
         if not sql:
-            raise NotShown("There is nothing to export yet.")
+            raise NotShown("There is nothing to export.")
         return self._file(request, f"{run.name}-{what}", sql, parameters)
 
     def _table(self, run: Run, what: str, request: Request) -> Table:
@@ -57,23 +57,23 @@ class Export:
         number = request.query_params.get("round", "")
         if number.isdecimal() and (round_ := run.round(int(number))):
             charts += rounds.round_charts(run, round_)
-        found = next((chart.table for chart in charts if chart.key == what), None)
-        if found is None:
-            raise NotShown(f"{run.name} has no table “{what}”.")
-        return found
+        for chart in charts:
+            if chart.key == what:
+                return chart.table
+        raise NotShown(f"{run.name} has no table “{what}”.")
 
     def _table_file(self, request: Request, name: str, table: Table) -> Response:
         columns = [list(column) for column in zip(*table.rows, strict=True)] or [[] for _ in table.columns]
-        parameters = {f"c{number}": _alike(column) for number, column in enumerate(columns)}
+        parameters = {f"c{number}": _of_one_type(column) for number, column in enumerate(columns)}
         named = [f'unnest($c{n}) AS "{column.replace(chr(34), "")}"' for n, column in enumerate(table.columns)]
         return self._file(request, name, f"SELECT {', '.join(named)}", parameters)
 
     def _file(self, request: Request, name: str, sql: str, parameters: Mapping[str, Any]) -> Response:
-        """A result as a file, sent and then deleted."""
+        """Send a query's result from a temporary file, then delete the file."""
         form: Literal["csv", "parquet"] = "parquet" if request.path_params["form"] == "parquet" else "csv"
-        handle, made = tempfile.mkstemp(prefix="mmst-export-", suffix=f".{form}")
+        handle, temporary = tempfile.mkstemp(prefix="mmst-export-", suffix=f".{form}")
         os.close(handle)
-        path = Path(made)
+        path = Path(temporary)
         try:
             self.pages.queries.export(sql, parameters, path, form)
         except BaseException:
@@ -83,7 +83,8 @@ class Export:
         return FileResponse(path, media_type=_MEDIA[form], filename=f"{name}.{form}", background=sent)
 
 
-def _alike(values: list[Any]) -> list[Any]:
-    """Numbers as numbers; what is mixed as text."""
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """Values of one type, or only numbers, unchanged; others as text."""
     kinds = {type(value) for value in values if value is not None}
-    return values if kinds <= {int, float} else [None if value is None else str(value) for value in values]
+    mixed = len(kinds) > 1 and not kinds <= {int, float}
+    return [None if value is None else str(value) for value in values] if mixed else values

@@ -1,4 +1,4 @@
-"""Which files of a run count: those that manifests name, and the finished parts of a stage that is going on."""
+"""The files of a run that count: those named by manifests, and the finished parts of a stage in progress."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmst.dashboard.run import Round, Run
-from mmst.stages.parts import finished
+from mmst.stages.sampling import finished
 
-KINDS = {"native": "generate", "rationalized": "rationalize", "translated": "translate", "evaluation": "evaluate"}
-"""Of solutions, with the stage that writes them: made for train problems, made with the answer at hand, rewritten from
-these, answers to dev and test problems."""
+KINDS = {
+    "native": ("generate", "filter"),
+    "rationalized": ("rationalize", "rationalize"),
+    "translated": ("translate", "translate"),
+    "evaluation": ("evaluate", ""),
+}
+"""Kinds of solutions: the stage that writes them, and the stage that decides which are kept."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """The files with the solutions of one kind that a round has written, and the one with their decisions."""
+    """The files with a round's solutions of one kind, and the file with the decisions on them."""
 
     round: Round
     kind: str
@@ -26,50 +30,39 @@ class Written:
 
     @property
     def done(self) -> bool:
-        """Whether the stage that writes them has ended."""
-        return KINDS[self.kind] in self.round.manifests
+        """Whether the stage that writes them is finished."""
+        return KINDS[self.kind][0] in self.round.manifests
 
 
 def solution_files(run: Run, number: int | None = None, kind: str = "") -> Iterator[Written]:
-    """What there is of a round, or of all; of a kind, or of each. Where there are no files, nothing is yielded."""
+    """Files with solutions, of one round or all, of one kind or all; nothing for a kind without files."""
     for round_ in run.rounds:
-        for each, stage in KINDS.items():
+        for each, (stage, decided_by) in KINDS.items():
             wanted = number in (None, round_.number) and kind in ("", each)
             if wanted and (files := parts_of(round_, stage)):
-                yield Written(round_, each, files, _decisions(round_, each))
+                path = _folder(round_, decided_by) / round_.directory.decisions.name
+                decisions = str(path) if decided_by in round_.manifests and path.exists() else None
+                yield Written(round_, each, files, decisions)
 
 
 def parts_of(round_: Round, stage: str) -> list[str]:
     """The files with solutions that a stage of a round has written."""
     manifest = round_.manifests.get(stage)
-    directory = round_.directory
     if manifest is None:
-        folders = {
-            "generate": directory.solutions,
-            "rationalize": directory.rationalizations,
-            "translate": directory.translations,
-        }
-        folder = folders.get(stage)
-        there = sorted(folder.glob("part-*.parquet")) if folder else []
-        return [str(path) for path in there if _stands(path)]
-    paths = [directory.root / part["path"] for part in manifest.get("parts", [])]
-    decisions = directory.decisions.name
+        folder = round_.directory.solutions if stage == "generate" else _folder(round_, stage)
+        return [str(path) for path in sorted(folder.glob("part-*.parquet")) if _intact(path)]
+    paths = [round_.directory.root / part["path"] for part in manifest.get("parts", [])]
+    decisions = round_.directory.decisions.name
     return [str(path) for path in paths if path.suffix == ".parquet" and path.name != decisions and path.exists()]
 
 
-def _decisions(round_: Round, kind: str) -> str | None:
+def _folder(round_: Round, stage: str) -> Path:
     directory = round_.directory
-    stage, folder = {
-        "native": ("filter", directory.root),
-        "rationalized": ("rationalize", directory.rationalizations),
-        "translated": ("translate", directory.translations),
-    }.get(kind, ("", directory.root))
-    path = folder / directory.decisions.name
-    return str(path) if stage in round_.manifests and path.exists() else None
+    return {"rationalize": directory.rationalizations, "translate": directory.translations}.get(stage, directory.root)
 
 
 def problem_file(run: Run, name: str) -> str | None:
-    """The file of a set of problems; none where the run has none of that name, or an empty one."""
+    """The file of a set of problems; None if the run has no such set or it is empty."""
     try:
         parts = json.loads((run.root / "problems" / "manifest.json").read_text(encoding="utf-8"))["parts"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -79,15 +72,15 @@ def problem_file(run: Run, name: str) -> str | None:
     return str(path) if named and path.exists() and path.stat().st_size else None
 
 
-_STANDING: dict[tuple[str, int, int], bool] = {}
+_INTACT: dict[tuple[str, int, int], bool] = {}
 
 
-def _stands(path: Path) -> bool:
-    """Whether a part of a stage that is going on is whole; its bytes are looked at once."""
+def _intact(path: Path) -> bool:
+    """Whether a part of a stage in progress is complete; its checksum is computed once."""
     mark = path.with_suffix(".json")
     if not mark.exists():
         return False
     key = (str(path), path.stat().st_mtime_ns, mark.stat().st_mtime_ns)
-    if key not in _STANDING:
-        _STANDING[key] = finished(path) is not None
-    return _STANDING[key]
+    if key not in _INTACT:
+        _INTACT[key] = finished(path) is not None
+    return _INTACT[key]

@@ -1,4 +1,4 @@
-"""What is going on now: stage, rates, time left, resources, of every run that is shown."""
+"""What every run is doing now (stage, rates, time left, resources), and how runs compare."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from mmst.dashboard.charts import Chart, Series
 from mmst.dashboard.rounds import training_tokens_per_second
 from mmst.dashboard.run import STALE, Run, age_of
-from mmst.progress import duration
+from mmst.progress import duration, rate
 
 
 @dataclass(frozen=True)
 class Now:
-    """The work that goes on in a run, in words; `done` and `total` for a bar, `total` none where it isn't known."""
+    """The current work of a run, in words; `done` of `total` items for a bar, `total` None if unknown."""
 
     stage: str
     done: int
@@ -26,47 +26,46 @@ class Now:
 
 
 def now_of(run: Run) -> Now | None:
-    """What a run does now; none where it isn't running or hasn't said so yet."""
+    """The current work of a run; None if it isn't running or has not reported yet."""
     state = run.progress
     if state is None:
         return None
     stage = f"round {state.get('round')}: {state.get('stage')}"
-    stage += f" ({state['work']})" if state.get("work") else ""
-    if age_of(state) > STALE and state.get("work"):
-        stage += f", nothing new for {duration(age_of(state))}"
+    if state.get("work"):
+        stage += f" ({state['work']})"
+        stage += f", no news for {duration(age_of(state))}" if age_of(state) > STALE else ""
     done, total = int(state.get("done") or 0), state.get("total") or None
     speed = state.get("per_second")
     left = duration((total - done) / speed) if total and speed and done < total else ""
-    whole = "" if run.seconds_left is None else duration(run.seconds_left)
-    return Now(stage, done, total, _rates(run, state), left, whole, _resources(run, state))
+    in_run = "" if run.seconds_left is None else duration(run.seconds_left)
+    return Now(stage, done, total, _rates(run, state), left, in_run, _resources(run, state))
 
 
 def _rates(run: Run, state: Mapping[str, Any]) -> list[str]:
     rates = []
     if speed := state.get("per_second"):
-        unit = state.get("unit", "")
-        rates.append(f"{speed:,.1f} {unit}/s" + (", each verified as it arrives" if unit == "solutions" else ""))
+        rates.append(rate(speed, state.get("unit", "units")))
     if tokens := state.get("tokens_per_second"):
-        rates.append(f"{tokens:,.0f} tokens/s")
+        rates.append(rate(tokens, "tokens"))
     round_ = run.round(state["round"]) if state.get("stage") == "train" else None
     if round_ is not None and (trained := training_tokens_per_second(round_)):
-        rates.append(f"{trained:,.0f} training tokens/s")
+        rates.append(rate(trained, "training tokens"))
     return rates
 
 
 def _resources(run: Run, state: Mapping[str, Any]) -> list[tuple[str, str]]:
-    there: Mapping[str, float] = state.get("resources") or {}
-    found = [(name, f"{value:g}") for name, value in there.items() if name in ("nodes", "cpus", "gpus", "replicas")]
+    held: Mapping[str, float] = state.get("resources") or {}
+    found = [(name, f"{value:g}") for name, value in held.items() if name in ("nodes", "cpus", "gpus", "replicas")]
     if state.get("stage") == "train":
         found.append(("train workers", str((run.config.get("cluster") or {}).get("train_workers", 1))))
-    if "in_flight" in there:
-        found.append(("requests in flight", f"{there['in_flight']:g}"))
-        found.append(("waiting in the queue", f"{there.get('waiting', 0):g}"))
+    if "in_flight" in held:
+        found.append(("requests in flight", f"{held['in_flight']:g}"))
+        found.append(("requests in the queue", f"{held.get('waiting', 0):g}"))
     return found
 
 
 def held(run: Run) -> tuple[int, Mapping[str, float]] | None:
-    """The round whose checkpoint the run holds, and its accuracies on test problems (dev where there is no test)."""
+    """The round whose checkpoint the run currently keeps, and its accuracies on test problems (else on dev)."""
     for round_ in reversed(run.rounds):
         number = round_.figures("promote").get("round")
         if number is not None and (best := run.round(number)) is not None:
@@ -75,17 +74,13 @@ def held(run: Run) -> tuple[int, Mapping[str, float]] | None:
 
 
 def comparison(runs: list[Run]) -> Chart:
-    """Runs side by side: the vote's accuracy on test problems by round (a single method's where there is one)."""
+    """Accuracy of the majority vote on test problems by round, one line per run."""
     last = max((r.number for run in runs for r in run.done), default=0)
     series = []
     for run in runs:
-        by_round = {r.number: r.evaluation("test") for r in run.done}
-
-        def part(pick: str, side: int | None, found: Mapping[int, Any] = by_round) -> list[float | None]:
-            values = [(found.get(n, {}).get(pick) or {}).get("vote") for n in range(last + 1)]
-            return [None if v is None else v if side is None else v[side] for v in values]
-
-        series.append(Series(run.name, part("accuracy", None), part("intervals", 0), part("intervals", 1)))
-    note = "The methods' vote; bars are 95 % intervals (Wilson)."
-    title = "Accuracy of the vote on test problems"
+        tests = [r.evaluation("test") if (r := run.round(n)) is not None else {} for n in range(last + 1)]
+        shares = [(test.get("accuracy") or {}).get("vote") for test in tests]
+        spread = [(test.get("intervals") or {}).get("vote") or (None, None) for test in tests]
+        series.append(Series(run.name, shares, [low for low, _ in spread], [high for _, high in spread]))
+    title, note = "Majority vote: accuracy on test problems", "Bars: 95 % intervals (Wilson)."
     return Chart("comparison", title, "lines", "round", "solved", list(range(last + 1)), series, True, note)

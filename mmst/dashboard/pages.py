@@ -1,4 +1,4 @@
-"""The pages: what each looks up, and the template that shows it."""
+"""The pages: what each one looks up, and the template that shows it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from mmst.dashboard import problems as asked
-from mmst.dashboard import rounds
+from mmst.dashboard import problems, rounds
 from mmst.dashboard.files import solution_files
 from mmst.dashboard.overview import comparison
 from mmst.dashboard.problems import Matrix, ProblemFilters
@@ -25,11 +24,11 @@ from mmst.dashboard.run import Round, Run, look
 from mmst.dashboard.warnings import warnings_of
 
 _UNREADABLE = (duckdb.Error, jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError, OSError)
-"""What goes wrong where files are not what this version writes."""
+"""Exceptions for files that this version of mmst did not write."""
 
 
 class NotShown(Exception):
-    """A page that cannot be shown, with what to say instead."""
+    """A page that cannot be shown, and the message to show instead."""
 
     def __init__(self, text: str, title: str = "Not found", status: int = 404) -> None:
         super().__init__(text)
@@ -37,26 +36,23 @@ class NotShown(Exception):
 
 
 class Pages:
-    """The pages over some runs, by name."""
+    """The pages of some runs, by the runs' names."""
 
     def __init__(self, places: Mapping[str, Path], queries: Queries) -> None:
         self.places, self.queries = places, queries
         self._templates = environment()
-        self.handlers: dict[Any, Callable[[Request, Exception], Response]] = {
-            NotShown: self._not_shown,
-            HTTPException: self._refused,
-            ValidationError: self._bad_filter,
-            **dict.fromkeys(_UNREADABLE, self._unreadable),
-        }
+        self.handlers: dict[Any, Callable[[Request, Exception], Response]] = dict.fromkeys(
+            (NotShown, HTTPException, ValidationError, *_UNREADABLE), self._failed
+        )
 
     def prepare(self) -> None:
-        """Find out what solutions are found by before anybody asks; what cannot be read says so on its page."""
+        """Build the index of all solutions before the first request; errors show up on the pages."""
         with contextlib.suppress(*_UNREADABLE):
             for name, root in self.places.items():
-                self.queries.source(list(solution_files(look(name, root))))
+                self.queries.index(list(solution_files(look(name, root))))
 
     def run_of(self, request: Request) -> Run:
-        """The run that a page is about, as it stands now. Raises NotShown where it can't be shown."""
+        """The current state of the run in a request's path. Raises NotShown if it can't be shown."""
         name = request.path_params["run"]
         if name not in self.places:
             raise NotShown(f"There is no run “{name}” here.")
@@ -86,7 +82,7 @@ class Pages:
         return self._show("round.html", request, run=run, **round_context(run, round_, self._warnings(run, round_)))
 
     def _warnings(self, run: Run, round_: Round) -> list[str]:
-        return warnings_of(run, round_, self.queries.most_given(round_) if "generate" in round_.manifests else None)
+        return warnings_of(run, round_, self.queries.most_given(round_))
 
     def matrix(self, request: Request) -> Response:
         """Which methods solved which problems."""
@@ -94,47 +90,47 @@ class Pages:
         return self._show("matrix.html", request, run=run, filters=filters, matrix=Matrix(self.queries, run, filters))
 
     def problems(self, request: Request) -> Response:
-        """Problems, a page at a time."""
+        """A page of problems."""
         run, filters = self.run_of(request), filters_of(request, ProblemFilters)
-        rows, count = asked.problems(self.queries, run, filters)
-        context = {"rows": rows, "count": count, "round": asked.round_for(run, filters)}
-        return self._show("problems.html", request, run=run, filters=filters, first=_first(filters), **context)
+        rows, count = problems.problems(self.queries, run, filters)
+        context = {"rows": rows, "count": count, "round": problems.round_for(run, filters), "first": _first(filters)}
+        return self._show("problems.html", request, run=run, filters=filters, **context)
 
     def problem(self, request: Request) -> Response:
-        """One problem with every solution, by round and method."""
+        """One problem with its solutions, by round and method."""
         run, problem_id = self.run_of(request), request.query_params.get("id", "")
-        problem = asked.problem(self.queries, run, problem_id)
+        problem = problems.problem(self.queries, run, problem_id)
         rows = self.queries.of_problem(run, problem_id)
         if problem is None and not rows:
             raise NotShown(f"{run.name} has no problem “{problem_id}”.")
         numbers = sorted({row["round"] for row in rows})
         wanted = [int(n) for n in request.query_params.getlist("round") if n.isdecimal()] or numbers[-2:]
-        methods = [m for m in run.methods if any(row["method"] == m for row in rows)] or run.methods
         by_place: dict[tuple[int, str], list[dict[str, Any]]] = {}
         for row in rows:
             by_place.setdefault((row["round"], row["method"]), []).append(row)
+        methods = [m for m in run.methods if any(row["method"] == m for row in rows)] or run.methods
         context = {"problem": problem, "problem_id": problem_id, "numbers": numbers, "wanted": wanted}
         return self._show("problem.html", request, run=run, methods=methods, by_place=by_place, **context)
 
     def solutions(self, request: Request) -> Response:
-        """Solutions, a page at a time."""
+        """A page of solutions."""
         run, filters = self.run_of(request), filters_of(request, Filters)
         rows, more = self.queries.solutions(run, filters)
-        count = self.queries.count(run, filters)
         choices = {name: self.queries.values(run, name) for name in ("status", "reason")}
-        context = {"rows": rows, "more": more, "count": count, "choices": choices, "first": _first(filters)}
-        return self._show("solutions.html", request, run=run, filters=filters, **context)
+        context = {"rows": rows, "more": more, "choices": choices, "first": _first(filters)}
+        count = self.queries.count(run, filters)
+        return self._show("solutions.html", request, run=run, filters=filters, count=count, **context)
 
     def solution(self, request: Request) -> Response:
-        """One solution, with all that is known about it."""
-        from mmst.methods import METHODS  # takes longer to import than all of this
+        """One solution with everything that is known about it."""
+        from mmst.methods import METHODS  # takes longer to import than the rest of this module
 
         run, solution_id = self.run_of(request), request.query_params.get("id", "")
         found = self.queries.fetch(run, [solution_id])
         if not found:
             raise NotShown(f"{run.name} has no solution “{solution_id}”.")
         row = found[0]
-        problem = asked.problem(self.queries, run, row["problem_id"])
+        problem = problems.problem(self.queries, run, row["problem_id"])
         whole = request.query_params.get("all") == "1"
         steps = METHODS[row["method"]].with_values(row["text"]) if row["method"] in METHODS and not whole else ""
         context = {"row": row, "problem": problem, "whole": whole, "steps": steps if steps != row["text"] else ""}
@@ -146,34 +142,28 @@ class Pages:
         )
         return HTMLResponse(body.encode("utf-8", "replace"), headers={"cache-control": "no-store"})
 
-    def _message(self, request: Request, title: str, text: str, status: int) -> HTMLResponse:
+    def _failed(self, request: Request, error: Exception) -> Response:
+        """The page for an exception: for what a request got wrong, or for files that cannot be read."""
+        if isinstance(error, NotShown):
+            title, text, status = error.title, error.text, error.status
+        elif isinstance(error, HTTPException):
+            title, text, status = "Not found", f"There is no page {request.url.path} here.", error.status_code
+        elif isinstance(error, ValidationError):
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            title, text, status = "Invalid filter", wrong, 400
+        else:
+            title, status = "This run cannot be read", 500
+            text = (
+                "A file of this run is damaged, was removed, or was written by another version of mmst: "
+                f"{type(error).__name__}: {error}"
+            )
         page = self._show("message.html", request, title=title, text=text)
         page.status_code = status
         return page
 
-    def _not_shown(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, NotShown)
-        return self._message(request, error.title, error.text, error.status)
-
-    def _refused(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return self._message(request, "Not found", f"There is no page {request.url.path} here.", error.status_code)
-
-    def _bad_filter(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, ValidationError)
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        return self._message(request, "This filter cannot be used", wrong, 400)
-
-    def _unreadable(self, request: Request, error: Exception) -> Response:
-        text = (
-            "The files of this run are not what this version of mmst writes, or one is damaged or was removed: "
-            f"{type(error).__name__}: {error}"
-        )
-        return self._message(request, "This run cannot be read here", text, 500)
-
 
 def filters_of(request: Request, kind: type[BaseModel], **default: str) -> Any:
-    """The filters in a page's address; an empty field of a form is one that was not filled in."""
+    """The filters in a page's address; an empty form field does not filter."""
     given = {name: value for name, value in request.query_params.items() if value != ""}
     return kind.model_validate(default | given)
 

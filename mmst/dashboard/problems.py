@@ -1,4 +1,4 @@
-"""Problems of a run and which methods solved them, asked of the same files by the same DuckDB."""
+"""The problems of a run, and which methods solved them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ Set = Literal["train", "dev", "test", "annotated"]
 SETS: tuple[Set, ...] = get_args(Set)
 NOBODY = "no method"
 DIFFICULTY = "coalesce(meta ->> 'steps', meta ->> 'level', meta ->> 'difficulty')"
-"""Where in a problem's `meta` its difficulty may stand; the first that is there."""
+"""The difficulty of a problem: the first of these keys that its `meta` has."""
 _FIELDS = "{id: 'VARCHAR', question: 'VARCHAR', answer: 'VARCHAR', views: 'JSON', meta: 'JSON'}"
+_CONDITIONS = {
+    "q": "(contains(question, $q) OR contains(id, $q) OR answer = $q)",
+    "difficulty": "coalesce(difficulty, 'unknown') = $difficulty",
+    "solved": "id IN (SELECT problem_id FROM {solved} WHERE solved = $solved)",
+}
 
 
 class ProblemFilters(BaseModel):
-    """What problems are asked for; an empty field asks for all."""
+    """Which problems a page lists; an empty field does not filter."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -36,12 +41,12 @@ class ProblemFilters(BaseModel):
     """A pattern of the matrix: `cot+pot`, `pot`, `no method`."""
     difficulty: str = ""
     q: str = ""
-    """A text in the question, the id or the answer."""
-    page: int = Field(default=1, ge=1)
+    """Text that the question or the id contains, or the answer."""
+    page: int = Field(default=1, ge=1, le=10**9)
 
 
 def round_for(run: Run, filters: ProblemFilters) -> Round | None:
-    """The round that is asked for, else the last one that says which methods solved these problems."""
+    """The filters' round, by default the last one, if it shows which methods solved the set's problems."""
     stage = "filter" if filters.set == "train" else "evaluate"
     able = [r for r in run.rounds if stage in r.manifests]
     if filters.round is not None:
@@ -50,23 +55,22 @@ def round_for(run: Run, filters: ProblemFilters) -> Round | None:
 
 
 def problem(queries: Queries, run: Run, problem_id: str) -> dict[str, Any] | None:
-    """One problem with its set; none where no set has it."""
+    """One problem with its set; None if no set has it."""
     for name in SETS:
-        file, known = problem_file(run, name), _known(queries, run, name)
-        if file and queries.rows(f"SELECT id FROM {known} WHERE id = $id", {"id": problem_id}):
-            rows = queries.rows(f"SELECT * FROM {_json(file)} WHERE id = $id LIMIT 1", {"id": problem_id})
-            return rows[0] | {"set": name, **{part: json.loads(rows[0][part] or "{}") for part in ("views", "meta")}}
+        file, indexed = problem_file(run, name), _index(queries, run, name)
+        if file and queries.rows(f"SELECT id FROM {indexed} WHERE id = $id", {"id": problem_id}):
+            row = queries.rows(f"SELECT * FROM {_json(file)} WHERE id = $id LIMIT 1", {"id": problem_id})[0]
+            return row | {"set": name, **{part: json.loads(row[part] or "{}") for part in ("views", "meta")}}
     return None
 
 
 def problems(queries: Queries, run: Run, filters: ProblemFilters) -> tuple[list[dict[str, Any]], int]:
-    """A page of problems with the methods that solved each in the round, and how many there are."""
+    """A page of problems with the methods that solved each in the round, and the number of all matches."""
     sql, parameters = problem_selection(queries, run, filters)
     if not sql:
         return [], 0
-    start = (filters.page - 1) * PAGE
-    rows = queries.rows(f"{sql} LIMIT {PAGE} OFFSET {start}", parameters)
     count = queries.rows(f"SELECT count(*) AS n FROM ({sql})", parameters)[0]["n"]
+    rows = queries.rows(f"{sql} LIMIT {PAGE} OFFSET {(filters.page - 1) * PAGE}", parameters)
     solved = {}
     if rows and (table := _solved(queries, run, filters)):
         wanted = f"SELECT * FROM {table} WHERE problem_id IN (SELECT unnest($ids))"
@@ -76,20 +80,13 @@ def problems(queries: Queries, run: Run, filters: ProblemFilters) -> tuple[list[
 
 
 def problem_selection(queries: Queries, run: Run, filters: ProblemFilters) -> tuple[str, dict[str, Any]]:
-    """SQL for all problems that the filters ask for, and its parameters; no SQL where there are none."""
-    known = _known(queries, run, filters.set)
-    conditions, parameters = ["true"], {}
-    if filters.q:
-        conditions.append("(contains(question, $q) OR contains(id, $q) OR answer = $q)")
-        parameters["q"] = filters.q
-    if filters.difficulty:
-        conditions.append("difficulty = $difficulty")
-        parameters["difficulty"] = filters.difficulty
-    if filters.solved:
-        solved = _solved(queries, run, filters)
-        conditions.append(f"id IN (SELECT problem_id FROM {solved} WHERE solved = $solved)" if solved else "false")
-        parameters |= {"solved": filters.solved} if solved else {}
-    return (f"SELECT * FROM {known} WHERE {' AND '.join(conditions)}", parameters) if known else ("", {})
+    """SQL for all problems that match, and its parameters; empty SQL if the set has no problems."""
+    indexed, solved = _index(queries, run, filters.set), ""
+    if filters.solved and not (solved := _solved(queries, run, filters)):
+        return "", {}
+    parameters = {name: value for name in _CONDITIONS if (value := getattr(filters, name))}
+    where = " AND ".join(_CONDITIONS[name].format(solved=solved) for name in parameters) or "true"
+    return (f"SELECT * FROM {indexed} WHERE {where}", parameters) if indexed else ("", {})
 
 
 class Matrix:
@@ -98,42 +95,44 @@ class Matrix:
     def __init__(self, queries: Queries, run: Run, filters: ProblemFilters) -> None:
         self.round, self.methods = round_for(run, filters), run.methods
         self.counts: dict[str, dict[str, int]] = {}
-        known, solved = _known(queries, run, filters.set), _solved(queries, run, filters)
-        if not known or not solved:
+        indexed, solved = _index(queries, run, filters.set), _solved(queries, run, filters)
+        if not indexed or not solved:
             return
         sql = f"""
-            SELECT coalesce(difficulty, '') AS difficulty, solved, count(*) AS n
-            FROM {solved} JOIN {known} ON id = problem_id GROUP BY ALL ORDER BY ALL"""
+            SELECT coalesce(difficulty, 'unknown') AS difficulty, solved, count(*) AS n
+            FROM {solved} JOIN {indexed} ON id = problem_id GROUP BY ALL ORDER BY ALL"""
         for row in queries.rows(sql):
             self.counts.setdefault(row["difficulty"], {})[row["solved"]] = row["n"]
 
     @property
     def patterns(self) -> list[str]:
-        """The patterns that occur: all methods first, none last."""
+        """The patterns that occur, all methods first, no method last."""
         found = {pattern for row in self.counts.values() for pattern in row}
         return sorted(found, key=lambda p: (p == NOBODY, -p.count("+"), p))
 
     @property
     def total(self) -> dict[str, int]:
-        """Problems by pattern, whatever their difficulty."""
+        """Problems by pattern, of any difficulty."""
         return {p: sum(row.get(p, 0) for row in self.counts.values()) for p in self.patterns}
 
     @property
     def chart(self) -> Chart:
         """Shares of patterns by difficulty."""
-        columns = {name or "unknown": {p: row.get(p, 0) for p in self.patterns} for name, row in self.counts.items()}
-        title = "Solved by which methods, by difficulty"
+        columns = {name: {p: row.get(p, 0) for p in self.patterns} for name, row in self.counts.items()}
+        title = "Which methods solved a problem, by difficulty"
         return stacked("solved", title, "difficulty (steps or level)", "share of problems", columns, share=True)
 
     @property
     def phis(self) -> Table:
         """Phi of each two methods' successes, over all problems and over those that any method solved."""
-        parts = {"all": self.total} | {name or "unknown": row for name, row in self.counts.items()}
-        rows = []
-        for a, b in combinations(self.methods, 2):
-            for name, counts in parts.items() if len(parts) > 2 else [("all", self.total)]:
-                rows.append([f"{a} and {b}", name, sum(counts.values()), *_phis(counts, a, b)])
-        return Table(["methods", "difficulty", "problems", "phi, all problems", "phi, solved by any"], rows)
+        parts = {"all": self.total} | (self.counts if len(self.counts) > 1 else {})
+        rows = [
+            [f"{a} and {b}", name, sum(counts.values()), *_phis(counts, a, b)]
+            for a, b in combinations(self.methods, 2)
+            for name, counts in parts.items()
+        ]
+        columns = ["methods", "difficulty", "problems", "phi, all problems", "phi, problems that any method solved"]
+        return Table(columns, rows)
 
 
 def _phis(counts: Mapping[str, int], a: str, b: str) -> list[float | None]:
@@ -147,7 +146,8 @@ def _phis(counts: Mapping[str, int], a: str, b: str) -> list[float | None]:
 
 
 def _solved(queries: Queries, run: Run, filters: ProblemFilters) -> str:
-    """A table of (problem_id, solved) of a set in a round: the names of the methods that solved it, joined by `+`."""
+    """The table (problem_id, solved) of a set in a round; `solved` joins the names of methods by `+`. Empty if the
+    round does not show it."""
     round_ = round_for(run, filters)
     if round_ is None or filters.set == "annotated" or not run.methods:
         return ""
@@ -171,20 +171,20 @@ def _solved(queries: Queries, run: Run, filters: ProblemFilters) -> str:
     pattern = ", ".join(f"CASE WHEN is_{m} THEN ${m} END" for m in names)
     sql = f"SELECT problem_id, coalesce(nullif(concat_ws('+', {pattern}), ''), '{NOBODY}') AS solved FROM ({rows})"
     finished = round_.manifests[stage].get("finished")
-    return queries.kept(f"{round_.directory.root} solved {filters.set}", finished, sql, parameters)
+    return queries.cached(f"{round_.directory.root} solved {filters.set}", finished, sql, parameters)
 
 
-def _known(queries: Queries, run: Run, name: Set) -> str:
-    """A table of the problems of a set, as they are found and listed; no name where the run has none."""
+def _index(queries: Queries, run: Run, name: Set) -> str:
+    """The table of a set's problems without views; empty if the run has no such set."""
     file = problem_file(run, name)
     if file is None:
         return ""
     sql = f"SELECT id, question, answer, {DIFFICULTY} AS difficulty FROM {_json(file)} WHERE id IS NOT NULL"
-    return queries.kept(f"{run.root} problems {name}", Path(file).stat().st_mtime_ns, sql)
+    return queries.cached(f"{run.root} problems {name}", Path(file).stat().st_mtime_ns, sql)
 
 
 def _json(file: str) -> str:
-    """`read_json` of problems. A line that is no Unicode text (a lone surrogate) is left out instead of stopping it."""
+    """SQL that reads problems; it skips lines that are not valid Unicode (a lone surrogate)."""
     quoted = file.replace("'", "''")
     settings = "format = 'newline_delimited', ignore_errors = true, maximum_object_size = 67108864"
     return f"read_json(['{quoted}'], {settings}, columns = {_FIELDS})"

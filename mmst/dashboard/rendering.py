@@ -1,4 +1,4 @@
-"""From what is known about a run to HTML: the templates, and what pages and reports have in common."""
+"""HTML from what is known about a run: the templates, and the context that pages and reports share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmst.dashboard import rounds
 from mmst.dashboard.charts import Chart
 from mmst.dashboard.overview import held, now_of
 from mmst.dashboard.run import Round, Run
-from mmst.dashboard.svg import draw
+from mmst.dashboard.static_chart import svg
 from mmst.progress import duration
 from mmst.terminal import Shown, escaped, shown
 
@@ -23,8 +23,7 @@ _LINE, _LINES = 2_000, 400
 
 
 def environment(*, interactive: bool = True) -> jinja2.Environment:
-    """The templates; everything that they are given is escaped. Plots are SVG, which Plotly draws anew where they are
-    `interactive`."""
+    """The templates, which escape every value. Plots are drawn by Plotly if `interactive`, else they are SVG."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -32,10 +31,9 @@ def environment(*, interactive: bool = True) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(
-        link=link, now_of=now_of, held=held, percent=rounds.percent, draw=_interactive if interactive else _still
-    )
-    made.filters.update(shown=_shown, clean=lambda text: escaped(str(text)), duration=duration, cell=cell)
+    draw = _interactive if interactive else _static
+    made.globals.update(link=link, now_of=now_of, held=held, percent=rounds.percent, display=rounds.display, draw=draw)
+    made.filters.update(shown=_shown, clean=lambda text: escaped(str(text)), duration=duration, cell=cell, plain=plain)
     made.filters["combine"] = lambda first, **second: first | second
     return made
 
@@ -57,25 +55,34 @@ def cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else escaped(str(value))
 
 
+def plain(value: Any) -> str:
+    """A JSON value without brackets and quotes: `mmst 0.1.0, torch 2.13.0`."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ("; " if any(isinstance(part, dict | list) for part in value) else " ").join(map(plain, value))
+    return cell(value) if isinstance(value, bool) or value is None else str(value)
+
+
 def _shown(text: str | None, *, whole: bool = False) -> Shown:
     return Shown(escaped(text or ""), 0) if whole else shown(text, _LINE, _LINES)
 
 
-def _still(chart: Chart) -> Markup:
-    return Markup('<div class="canvas">{}</div>').format(Markup(draw(chart)))
+def _static(chart: Chart) -> Markup:
+    return Markup('<div class="canvas" role="img" aria-label="{}">{}</div>').format(chart.title, Markup(svg(chart)))
 
 
 def _interactive(chart: Chart) -> Markup:
-    return Markup('<div class="canvas" data-figure="{}">{}</div>').format(json.dumps(chart.plotly), Markup(draw(chart)))
+    return Markup('<div class="canvas" data-figure="{}"></div>').format(json.dumps(chart.plotly))
 
 
-def round_context(run: Run, round_: Round, warnings: list[str]) -> dict[str, Any]:
-    """What a round's page and its report show."""
+def round_context(run: Run, round_: Round, warnings: list[str], *, alone: bool = True) -> dict[str, Any]:
+    """The context of a round's page or report; `alone` adds the accuracy by round, which a run's report has already."""
+    accuracy = [chart for chart in rounds.run_charts(run) if chart.key.startswith("accuracy")][:1] if alone else []
     return {
         "round": round_,
         "warnings": warnings,
-        "charts": [c for c in rounds.run_charts(run) if c.key.startswith("accuracy")][:1]
-        + rounds.round_charts(run, round_),
+        "charts": accuracy + rounds.round_charts(run, round_),
         "accuracy": rounds.accuracy_table(round_),
         "stages": rounds.stages_table(round_),
     }

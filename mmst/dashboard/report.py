@@ -1,4 +1,4 @@
-"""Reports: a round's page, or a whole run's, as one file that needs nothing else."""
+"""Reports: one round's page, or a whole run's, as one self-contained file."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ _STYLE = Path(__file__).parent / "static" / "dashboard.css"
 
 
 def round_report(round_: RoundDirectory, say: Callable[[str], None] = print) -> Path | None:
-    """Write `report.html` of a round, beside its files; returns where.
+    """Write `report.html` into a round's directory and return its path.
 
-    A run is worth more than its pages: what goes wrong here is said and the run goes on; then none is returned.
+    A report must not end a run: errors are passed to `say`, and the result is None.
     """
     target = round_.root / REPORT
     try:
         run = _readable(round_.root.parent)
         write_text(target, _rendered(run, [r for r in run.rounds if r.number == round_.number], whole=False))
     except Exception as error:
-        say(f"{target}: could not be written ({type(error).__name__}: {error})")
+        say(f"{target}: cannot be written ({type(error).__name__}: {error})")
         return None
     return target
 
 
 def run_report(root: Path, target: Path | None = None) -> Path:
-    """Write one file about a whole run, by default `report.html` in it; returns where. Raises InputError for no run."""
+    """Write one file about a whole run, by default `report.html` inside it; returns its path.
+
+    Raises InputError if there is no readable run.
+    """
     run = _readable(root)
     target = target or root / REPORT
     write_text(target.absolute(), _rendered(run, run.rounds, whole=True))
@@ -43,7 +46,7 @@ def run_report(root: Path, target: Path | None = None) -> Path:
 
 
 def _readable(root: Path) -> Run:
-    run_at(root)  # says what is wrong with a directory in fewer words than a page does
+    run_at(root)  # its messages are shorter than those of a page
     run = look(root.resolve().name, root)
     if run.trouble:
         raise InputError(run.trouble)
@@ -52,11 +55,7 @@ def _readable(root: Path) -> Run:
 
 def _rendered(run: Run, shown: list[Round], *, whole: bool) -> str:
     queries = Queries()
-    parts = []
-    for round_ in shown:
-        given = queries.most_given(round_) if "generate" in round_.manifests else None
-        parts.append(round_context(run, round_, warnings_of(run, round_, given)))
+    parts = [round_context(run, r, warnings_of(run, r, queries.most_given(r)), alone=not whole) for r in shown]
     charts, table = (run_charts(run), rounds_table(run)) if whole else ([], None)
-    style = _STYLE.read_text(encoding="utf-8")
     template = environment(interactive=False).get_template("report.html")
-    return template.render(run=run, parts_=parts, charts=charts, table=table, style=style)
+    return template.render(run=run, parts_=parts, charts=charts, table=table, style=_STYLE.read_text(encoding="utf-8"))

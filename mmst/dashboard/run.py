@@ -1,9 +1,10 @@
-"""A run as the pages see it: what its manifests say now, whatever state its directory is in."""
+"""A run as its manifests describe it at this moment, whatever the state of its directory."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,12 +19,12 @@ from mmst.runs.stages import STAGES
 from mmst.runs.status import config_of, runs_under, status_of
 
 STALE = 60.0
-"""Seconds after which progress that nobody renewed is said to be old."""
+"""Age in seconds from which a progress report is shown as old."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """One round: its finished stages' manifests."""
+    """One round with the manifests of its finished stages."""
 
     directory: RoundDirectory
     manifests: Mapping[str, Mapping[str, Any]]
@@ -33,7 +34,7 @@ class Round:
         return self.directory.number
 
     def figures(self, stage: str) -> Mapping[str, Any]:
-        """The figures of a finished stage; empty where it isn't finished or the manifest has none."""
+        """The figures of a stage; empty if it is not finished."""
         return self.manifests.get(stage, {}).get("figures") or {}
 
     def evaluation(self, name: str) -> Mapping[str, Any]:
@@ -42,16 +43,16 @@ class Round:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Of each finished stage."""
+        """Duration of each finished stage."""
         return {stage: float(manifest.get("seconds", 0.0)) for stage, manifest in self.manifests.items()}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run. Where its directory is no readable run, `trouble` says why and the rest is empty."""
+    """One run. If its directory holds no readable run, `trouble` says why and the other fields are empty."""
 
     name: str
-    """What it is called in links; unique among those that are shown."""
+    """Its name in links, unique in this dashboard."""
     root: Path
     state: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -60,7 +61,7 @@ class Run:
     rounds: list[Round] = field(default_factory=list)
     progress: Mapping[str, Any] | None = None
     seconds_left: float | None = None
-    """Until the last round ends, about; none where that isn't known."""
+    """Estimate until the last round ends, None if unknown."""
     trouble: str | None = None
 
     @property
@@ -73,27 +74,27 @@ class Run:
         return [round_ for round_ in self.rounds if "evaluate" in round_.manifests]
 
     def round(self, number: int) -> Round | None:
-        """The round of that number, none where it hasn't begun."""
+        """The round with this number; None if it has not begun."""
         return next((round_ for round_ in self.rounds if round_.number == number), None)
 
 
 def find_runs(paths: Iterable[Path]) -> dict[str, Path]:
-    """Names for the runs at these paths: directories of runs, and directories that hold some (an experiment).
+    """Names for the runs at these paths, which are run directories or contain some (an experiment).
 
-    A directory that holds none stands for itself: a run may yet begin there. Raises InputError for what is no
-    directory.
+    A directory without a run is listed as well, since a run may start there. Raises InputError for a path that is not
+    a directory.
     """
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
-            raise InputError(f"{path}: there is no such directory")
+            raise InputError(f"{path}: no such directory")
         found += ([] if (path / "config.yaml").exists() else runs_under(path)) or [path]
+    places = list(dict.fromkeys(path.resolve() for path in found))
+    same = Counter(path.name for path in places)
     named: dict[str, Path] = {}
-    for path in dict.fromkeys(path.resolve() for path in found):
-        name = path.name or "run"
-        if name in named or any(name == other.name for other in found if other.resolve() != path):
-            name = f"{path.parent.name}-{name}"
-        number, base = 1, name
+    for path in places:
+        name = base = path.name or "run" if same[path.name] == 1 else f"{path.parent.name}-{path.name}"
+        number = 1
         while name in named:
             number += 1
             name = f"{base}-{number}"
@@ -102,40 +103,37 @@ def find_runs(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def look(name: str, root: Path) -> Run:
-    """The run in a directory, as it stands now. Never raises for what is or isn't there."""
-    run = RunDirectory(root)
+    """The current state of the run in a directory. Never raises."""
     if not root.is_dir():
-        return Run(name, root, "gone", trouble="This directory is not there any more.")
+        return Run(name, root, "gone", trouble="This directory no longer exists.")
     if not (root / "config.yaml").exists():
-        what = "It is empty" if not any(root.iterdir()) else "It holds other things, but no config.yaml"
-        why = f"There is no run in {root}. {what}: a run that starts there appears on this page by itself."
+        what = "is empty" if not any(root.iterdir()) else "has no config.yaml"
+        why = f"{root} holds no run: it {what}. A run that starts there will appear on this page."
         return Run(name, root, "no run", trouble=why)
+    run = RunDirectory(root)
     try:
         status = status_of(run)
         rounds = [Round(directory, _manifests(directory)) for directory in run.rounds()]
         config = config_of(run)
-        made = _json(root / "run.json")
     except InputError as error:
-        return Run(name, root, "broken", trouble=str(error))
+        return Run(name, root, "unreadable", trouble=str(error))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"{root} cannot be read as a run of this version of mmst: {type(error).__name__}: {error}"
-        return Run(name, root, "broken", trouble=why)
+        why = f"{root}: is not readable as a run of this version of mmst ({type(error).__name__}: {error})"
+        return Run(name, root, "unreadable", trouble=why)
+    made = _json(root / "run.json")
     return Run(name, root, status["state"], config, made, rounds, status["progress"], status["seconds_left"])
 
 
 def token_of(root: Path) -> str:
-    """Changes whenever there is something new to see: a manifest, a part, progress, the end of a process."""
-    watched = [root / "config.yaml", root / PROGRESS, *root.glob("round-*/stages"), *_going(root)]
-    return ";".join([str(holder_of(root)), *(f"{path.name}:{_moment(path)}" for path in watched)])
-
-
-def _going(root: Path) -> list[Path]:
+    """A string that changes when a page may show something new: a manifest, a part, progress, the end of a process."""
     last = sorted(root.glob("round-[0-9][0-9][0-9]"))[-1:]
-    parts = [round_ / name for round_ in last for name in ("solutions", "translations")]
-    return parts + [path for round_ in last for path in round_.glob("training*/progress.jsonl")]
+    watched = [root / "config.yaml", root / PROGRESS, *root.glob("round-*/stages")]
+    for round_ in last:
+        watched += [round_ / "solutions", round_ / "translations", *round_.glob("training*/progress.jsonl")]
+    return ";".join([str(holder_of(root)), *(f"{path.name}:{_modified(path)}" for path in watched)])
 
 
-def _moment(path: Path) -> int:
+def _modified(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -145,17 +143,14 @@ def _moment(path: Path) -> int:
 def _manifests(directory: RoundDirectory) -> dict[str, dict[str, Any]]:
     found = {}
     for stage in STAGES:
-        path = directory.root / "stages" / f"{stage}.json"
-        if moment := _moment(path):
-            found[stage] = _manifest(directory, stage, moment)
+        if modified := _modified(directory.manifest_path(stage)):
+            found[stage] = _manifest(directory, stage, modified)
     return found
 
 
 @lru_cache(maxsize=4096)
-def _manifest(directory: RoundDirectory, stage: str, moment: int) -> dict[str, Any]:
-    """A manifest as it was at that moment of change."""
-    manifest = directory.manifest(stage)
-    return manifest if manifest is not None else {}
+def _manifest(directory: RoundDirectory, stage: str, modified: int) -> dict[str, Any]:
+    return directory.manifest(stage) or {}
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -167,5 +162,5 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def age_of(progress: Mapping[str, Any]) -> float:
-    """Seconds since a run last said how far it was."""
+    """Seconds since a run last wrote its progress."""
     return max(0.0, time.time() - float(progress.get("updated", 0.0)))

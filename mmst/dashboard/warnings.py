@@ -1,4 +1,4 @@
-"""What a person should know about a round without having looked for it."""
+"""Signs that a round went wrong, found in its figures."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from mmst.dashboard.run import Round, Run
 
-KEEPS_AT_LEAST = 0.10
+KEPT_AT_LEAST = 0.10
 AGREEMENT_ROSE = 0.02
-DIES_UNDER = 0.02
-DOMINATES_OVER = 0.25
+DIES_BELOW = 0.02
+DOMINATES_ABOVE = 0.25
 
 
 def warnings_of(run: Run, round_: Round, most_given: tuple[str, float, float | None] | None = None) -> list[str]:
-    """The warnings about one round, most worrying first.
+    """The warnings about one round, most serious first.
 
-    `most_given` is the answer that solutions give most often, its share of all answers, and its share of the
-    labels (none where there are none).
+    `most_given` is the most frequent answer of its solutions, the share of answers that equal it, and the share of
+    labels that do (None without labels).
     """
-    return [*_drift(run, round_), *_dominance(most_given), *_dying(round_), *_few(round_), *_training(round_)]
+    return [*_drift(run, round_), *_dominance(most_given), *_kept(round_), *_training(round_)]
 
 
 def _drift(run: Run, round_: Round) -> Iterator[str]:
@@ -41,30 +41,27 @@ def _dominance(most_given: tuple[str, float, float | None] | None) -> Iterator[s
     if most_given is None:
         return
     answer, share, labelled = most_given
-    if share > DOMINATES_OVER and (labelled is None or share > 2 * labelled):
-        held = "" if labelled is None else f"; {labelled:.0%} of the labels are"
-        yield f"One answer dominates: {share:.0%} of all answers are “{answer[:40]}”{held}."
+    if share > DOMINATES_ABOVE and (labelled is None or share > 2 * labelled):
+        labels = "" if labelled is None else f", but only {labelled:.0%} of the labels"
+        yield f"One answer dominates: {share:.0%} of all answers are “{answer[:40]}”{labels}."
 
 
-def _dying(round_: Round) -> Iterator[str]:
-    kept = round_.figures("filter").get("kept_by_method") or {}
-    total = sum(kept.values())
-    for method, count in kept.items():
-        if len(kept) > 1 and total and count < DIES_UNDER * total:
-            yield f"The method {method} dies out: {count:,} of {total:,} kept solutions are its own."
-
-
-def _few(round_: Round) -> Iterator[str]:
+def _kept(round_: Round) -> Iterator[str]:
     figures = round_.figures("filter")
-    if figures.get("solutions") and figures.get("kept", 0) < KEEPS_AT_LEAST * figures["solutions"]:
-        share = figures.get("kept", 0) / figures["solutions"]
-        yield f"The round keeps {share:.1%} of its solutions; under {KEEPS_AT_LEAST:.0%} there is little to learn from."
+    by_method = figures.get("kept_by_method") or {}
+    total = sum(by_method.values())
+    for method, count in by_method.items():
+        if len(by_method) > 1 and count < DIES_BELOW * total:
+            yield f"Method {method} is dying out: only {count:,} of {total:,} kept solutions use it."
+    solutions, kept = figures.get("solutions"), figures.get("kept", 0)
+    if solutions and kept < KEPT_AT_LEAST * solutions:
+        yield f"The round kept only {kept / solutions:.1%} of its solutions, so there is little to learn from."
 
 
 def _training(round_: Round) -> Iterator[str]:
-    if restarts := round_.figures("train").get("restarts"):
-        yield f"Training began anew {restarts} time{'s' if restarts > 1 else ''}, because workers died or were stopped."
-    if left_out := sum((round_.figures("train").get("left_out") or {}).values()):
+    figures = round_.figures("train")
+    if restarts := figures.get("restarts"):
+        times = "once" if restarts == 1 else f"{restarts} times"
+        yield f"Training restarted {times} because workers died or were stopped."
+    if left_out := sum((figures.get("left_out") or {}).values()):
         yield f"{left_out:,} rows were left out of training."
-    if round_.evaluation("dev") and round_.figures("evaluate").get("flat") is False:
-        yield "Round 0 is not flat: training longer on the same data would still have helped, so gains may be that."

@@ -328,7 +328,7 @@ def test_what_goes_on_is_said_with_rates_time_left_and_resources(tmp_path) -> No
     with made.hold():
         text = page(client, "/going/")
     for words in (
-        "running", "round 1: generate (solving)", "250 of 1,000", "5 min left", "2.5 verified solutions/s", "50 tokens/s",
+        "running", "round 1: generate (solving)", "250 of 1,000", "5 min left", "2.5 solutions/s", "50 tokens/s",
         "<dt>replicas</dt><dd>3</dd>", "<dt>nodes</dt><dd>2</dd>", "<dt>requests in the queue</dt><dd>7</dd>",
     ):  # fmt: skip
         assert words in text

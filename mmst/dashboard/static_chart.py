@@ -1,0 +1,73 @@
+"""Charts as SVG for reports, drawn by matplotlib: no scripts, and text that stays text."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from mmst.dashboard.charts import Chart, colour_of
+from mmst.terminal import escaped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LONGEST = 40
+"""Characters of a name in the legend or on the axis."""
+_STYLE: Any = {
+    "svg.fonttype": "none",  # text, not outlines: smaller, and readable by screen readers
+    "svg.hashsalt": "mmst",  # equal charts give equal bytes
+    "text.parse_math": False,  # names may contain dollar signs
+    "font.sans-serif": ["DejaVu Sans"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#e4e7ea",
+}
+
+
+def svg(chart: Chart) -> str:
+    """The chart as an `<svg>` element that scales with its container."""
+    import matplotlib as mpl  # takes longer to import than the rest of the dashboard
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 3.4 + 0.2 * (len(chart.series) // 3)), layout="constrained")
+        axes = figure.subplots()
+        _draw(chart, axes)
+        axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter((lambda v, _: f"{100 * v:g} %") if chart.share else (lambda v, _: f"{v:,g}"))
+        if chart.series:
+            handles, names = axes.get_legend_handles_labels()[0], [_name(series.name) for series in chart.series]
+            figure.legend(handles, names, loc="outside upper left", ncols=3, frameon=False, fontsize="small")
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = file.getvalue()
+    return text[text.index("<svg") :]  # without the XML declaration
+
+
+def _draw(chart: Chart, axes: Axes) -> None:
+    places = list(range(len(chart.x))) if chart.categories else list(chart.x)
+    below = [0.0] * len(chart.x)
+    for number, series in enumerate(chart.series):
+        colour, label = colour_of(number), f"series {number}"
+        if chart.kind == "stack":
+            heights = [value or 0.0 for value in series.values]
+            axes.bar(places, heights, width=0.6, bottom=below, color=colour, label=label)
+            below = [start + height for start, height in zip(below, heights, strict=True)]
+        else:
+            values = [float("nan") if value is None else value for value in series.values]
+            style = {"marker": "o", "markersize": 4} if len(places) < 60 else {}
+            axes.errorbar(places, values, yerr=series.errors, elinewidth=1, color=colour, label=label, **style)  # type: ignore[arg-type]
+    if chart.categories:
+        every = -(-len(places) // 20) or 1
+        axes.set_xticks(places[::every], [_name(str(place)) for place in chart.x[::every]])
+        if sum(len(str(place)) for place in chart.x) > 80:
+            axes.tick_params(axis="x", labelrotation=30)
+
+
+def _name(text: str) -> str:
+    text = escaped(text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
