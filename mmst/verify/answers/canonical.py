@@ -10,9 +10,9 @@ from functools import reduce
 from typing import Any
 
 from mmst.verify.answers.answer import Answer, Unreadable
-from mmst.verify.answers.grammar import Node
 from mmst.verify.answers.intervals import absolute_interval, intersection, interval, relation_interval, union, union_of
-from mmst.verify.answers.value import as_key, sample, symbols, value_key
+from mmst.verify.answers.tree import Node, has_sign, symbols, with_sign
+from mmst.verify.answers.value import as_key, sample, value_key
 
 _DECIMAL_COMMA = re.compile(r"[$€£\s]*(-?\d{1,15}),(\d{1,15})\s*(?:[$€£]|[A-Za-z]+)?\s*", re.ASCII)
 _CHOICES = frozenset("ABCDEFGHIJ")
@@ -27,30 +27,9 @@ def canonical(node: Node, text: str) -> Answer:
 
 def _signs(node: Node) -> list[Node]:
     """Both readings of an expression with plus-minus signs. Collections expand their members themselves."""
-    if node[0] in ("list", "seq", "chain", "matrix", "ratio") or not _has_sign(node):
+    if node[0] in ("list", "seq", "chain", "matrix", "ratio") or not has_sign(node):
         return [node]
-    return [_with_sign(node, plus) for plus in (True, False)]
-
-
-def _has_sign(node: object) -> bool:
-    if isinstance(node, tuple) and node:
-        return node[0] in ("pm", "mp") or any(_has_sign(part) for part in node[1:])
-    return isinstance(node, list) and any(_has_sign(part) for part in node)
-
-
-def _with_sign(node: Node, plus: bool) -> Node:
-    if node[0] in ("pm", "mp"):
-        positive = plus is (node[0] == "pm")
-        right = _with_sign(node[2], plus)
-        if node[1] is None:
-            return right if positive else ("neg", right)
-        return ("add" if positive else "sub", _with_sign(node[1], plus), right)
-    return tuple(
-        _with_sign(part, plus) if isinstance(part, tuple) and part
-        else [_with_sign(member, plus) for member in part] if isinstance(part, list)
-        else part
-        for part in node
-    )  # fmt: skip
+    return [with_sign(node, plus) for plus in (True, False)]
 
 
 def _answer(node: Node, text: str) -> Answer:
@@ -115,7 +94,7 @@ def _matrix(rows: list[list[Node]], text: str) -> Answer:
 
 
 def _single(node: Node, text: str) -> Answer:
-    if _has_sign(node):
+    if has_sign(node):
         raise Unreadable("sign in a matrix")
     return canonical(node, text)
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from mmst.verify.answers.answer import Answer, Unreadable
-from mmst.verify.answers.grammar import Node
-from mmst.verify.answers.value import as_key, symbols, value_at
+from mmst.verify.answers.tree import Node, symbols
+from mmst.verify.answers.value import as_key, value_at
 
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!="}
 _INFINITE = {"inf": float("inf"), "-inf": float("-inf")}

@@ -5,15 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from mmst.verify.answers.answer import Unreadable
-from mmst.verify.answers.numerals import decimal_fraction, significant_digits
-from mmst.verify.answers.tokens import Node
+from mmst.verify.answers.numerals import decimal_fraction, printed_number
+from mmst.verify.answers.tree import Node
 
 
 def number(digits: str) -> Node:
-    value = decimal_fraction(digits)
-    decimals = len(digits.lower().partition("e")[0].partition(".")[2])
-    shown = significant_digits(digits) if not digits.isdigit() else 0
-    return ("num", value, decimals if shown else -1, shown)
+    """The node of a plain decimal."""
+    return ("num", *printed_number(digits))
 
 
 def repeat(digits: str, period: str) -> Node:
@@ -25,7 +23,7 @@ def repeat(digits: str, period: str) -> Node:
     return ("num", decimal_fraction(digits) + tail, -1, 0)
 
 
-def repeating(node: Node, digits: str) -> Node:
+def repeating(digits: str) -> Node:
     """`0.333...` is 1/3; without a repeated end the dots only say that digits are missing."""
     decimals = digits.partition(".")[2]
     for length in (1, 2, 3):

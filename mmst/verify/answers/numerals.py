@@ -39,6 +39,16 @@ def decimal_fraction(digits: str) -> Fraction:
     return Fraction(value * 10**power) if power >= 0 else Fraction(value, 10**-power)
 
 
+def printed_number(digits: str) -> tuple[Fraction, int, int]:
+    """Exact value, decimals, and significant digits shown, as in (123/1000, 4, 4) for `.1230`;
+    (value, -1, 0) for an integer."""
+    value = decimal_fraction(digits)
+    if digits.isdigit():
+        return value, -1, 0
+    whole, _, decimals = digits.lower().partition("e")[0].partition(".")
+    return value, len(decimals), len((whole + decimals).lstrip("0")) or 1
+
+
 def fraction_key(value: Fraction) -> str:
     """The key of an exact value: `p` or `p/q`, in scientific form where that would be over 1,000 digits."""
     if abs(value.numerator) < _LARGE and value.denominator < _LARGE:
@@ -103,12 +113,6 @@ def _magnitude(value: Fraction) -> int:
     if guess >= 0:
         return guess if value.numerator >= value.denominator * 10**guess else guess - 1
     return guess if value.numerator * 10**-guess >= value.denominator else guess - 1
-
-
-def significant_digits(digits: str) -> int:
-    """How many significant digits a plain decimal shows: 4 for `0.001230`."""
-    mantissa = digits.lower().partition("e")[0]
-    return len(mantissa.replace(".", "").lstrip("-0")) or 1
 
 
 def words_fraction(text: str) -> Fraction | None:

@@ -13,10 +13,9 @@ from fractions import Fraction
 from mmst.verify.answers.answer import Answer, Unreadable
 from mmst.verify.answers.numerals import (
     SCALES,
-    decimal_fraction,
     fraction_key,
     image_fraction,
-    significant_digits,
+    printed_number,
     words_fraction,
 )
 from mmst.verify.answers.policy import KEY_DIGITS
@@ -94,10 +93,7 @@ def _number(text: str, match: re.Match[str]) -> Answer | None:
         value = Fraction(int(match["top"]), int(match["bottom"])) + int(match["whole"] or 0)
     else:
         printed = _plain_digits(match["number"]) + (match["exponent"] or "")
-        value = decimal_fraction(printed)
-        if "." in printed or match["exponent"]:
-            places = len(printed.lower().partition("e")[0].partition(".")[2])
-            digits = significant_digits(printed)
+        value, places, digits = printed_number(printed)
     value *= 10**scale
     if digits >= KEY_DIGITS:
         value = image_fraction(value)
