@@ -1,18 +1,18 @@
-"""One writer per run directory, on local disks, file systems that hosts share, and object stores alike.
+"""A lock that gives a run directory one writer, on local disks, shared file systems and object stores.
 
-The holder is the newest file of `locks/`: it says who (host, process, since when), and its beat changes every few
-seconds. To take over is to create the next number, which storage grants to one process only: by a hard link on file
-systems, by a conditional put on object stores. A holder on this machine is looked up among the processes; one
-elsewhere counts as dead when its beat stands still for `STALE_AFTER` seconds *while we watch*, so that no two clocks
-are compared. A holder that was silent for so long (suspended, cut off from storage) and comes back finds the newer
-file and stops.
+The newest file in `locks/` names the holder (host, process, start time) and has a heartbeat that changes every few
+seconds. A process takes over by creating the file with the next number, which storage grants to one process only: by a
+hard link on file systems, by a conditional put on object stores. A holder on this machine is looked up in the process
+table. A holder elsewhere counts as dead if its heartbeat stands still for `STALE_AFTER` seconds *while we watch*, so no
+clocks are compared. A holder that was suspended or cut off from storage for that long finds the newer file and stops.
 
-What does not hold: storage that neither refuses to create a file twice nor shows it to everybody at once.
+The lock is unsafe on storage that lets two processes create the same file, or shows new files late.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -29,17 +29,17 @@ from mmst.processes import process_stat
 
 LOCKS = "locks"
 BEAT = 5.0
-"""Seconds between two beats."""
+"""Seconds between two heartbeats."""
 STALE_AFTER = 60.0
-"""Seconds without a beat after which a holder that cannot be looked up counts as dead."""
+"""Seconds without a heartbeat after which a holder on another machine counts as dead."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who writes to a run directory. `machine` is a boot of a kernel and a set of processes on it, `started` the
-    process's start in ticks since that boot; `beat` grows as long as it lives."""
+    """The process that writes to a run directory. `machine` identifies a boot and a process namespace, `started` is the
+    start of the process in ticks since that boot, and `beat` grows as long as the process lives."""
 
     host: str
     machine: str
@@ -53,14 +53,14 @@ class Holder:
         return f"process {self.pid} on {self.host} since {self.since}"
 
     def lives(self) -> bool | None:
-        """Whether it is there; none where that cannot be known from here."""
+        """Whether the process lives; None if this cannot be seen from here."""
         if self.released:
             return False
         return started(self.pid) == self.started if self.machine == machine() else None
 
 
 def holder_of(root: Path) -> Holder | None:
-    """Who holds a run directory, as far as is known from here; none where nobody does."""
+    """The holder of a run directory; None if there is none, or a dead one on this machine."""
     newest = _newest(root)
     holder = _read(_path(root, newest)) if newest else None
     return holder if holder and holder.lives() is not False else None
@@ -68,21 +68,22 @@ def holder_of(root: Path) -> Holder | None:
 
 @contextlib.contextmanager
 def held(root: Path, say: Say = lambda line: None) -> Iterator[None]:
-    """Hold the lock of a run directory while the block runs; a dead holder's is taken over.
+    """Hold the lock of a run directory while the block runs; the lock of a dead holder is taken over.
 
-    Raises InputError that names a live holder, or the one that took over while this process was not heard of.
+    Raises InputError if another live process holds it, and in the block if another process took over because this one
+    seemed dead.
     """
     number = _acquire(root, say)
-    own, end, lost = _path(root, number), threading.Event(), threading.Event()
+    own, end, lost, thread = _path(root, number), threading.Event(), threading.Event(), threading.current_thread()
 
     def beat() -> None:
         holder = _read(own)
         while holder and not end.wait(BEAT):
             holder = replace(holder, beat=holder.beat + 1)
-            with contextlib.suppress(OSError):  # the next beat may get through; if none does, others take over
+            with contextlib.suppress(OSError):  # the next beat may succeed; if none does, others take over
                 if _newest(root) > number:
                     lost.set()
-                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                    _interrupt(thread)
                     return
                 replace_text(own, _text(holder))
 
@@ -93,7 +94,7 @@ def held(root: Path, say: Say = lambda line: None) -> Iterator[None]:
     except KeyboardInterrupt:
         if lost.is_set():
             raise InputError(
-                f"{root}: was taken over by {holder_of(root)} while this process was not heard of for {STALE_AFTER:g} s"
+                f"{root}: taken over by {holder_of(root)}, since this process was silent for {STALE_AFTER:g} s"
             ) from None
         raise
     finally:
@@ -102,30 +103,39 @@ def held(root: Path, say: Say = lambda line: None) -> Iterator[None]:
         if not lost.is_set():
             try:
                 replace_text(own, _text(replace(_ourselves(), released=True)))
-            except OSError:  # a full disk still lets go of files
+            except OSError:  # a full disk still allows removals
                 own.unlink(missing_ok=True)
 
 
+def _interrupt(thread: threading.Thread) -> None:
+    """Raise KeyboardInterrupt in a thread; in the main thread by a signal, which also ends blocking calls."""
+    ident = thread.ident or 0
+    if thread is threading.main_thread():
+        signal.pthread_kill(ident, signal.SIGINT)
+    else:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(KeyboardInterrupt))
+
+
 def _acquire(root: Path, say: Say) -> int:
-    """Become the holder; returns the number of our file."""
+    """Become the holder; returns the number of the new lock file."""
     while True:
         newest = _newest(root)
-        if newest and (why := _still_held(root, newest, say)):
-            raise InputError(f"{root}: in use by {why}; wait for it, end it, or take another --run-dir")
+        if newest and (holder := _still_held(root, newest, say)):
+            raise InputError(f"{root}: in use by {holder}; wait for it, end it, or choose another --run-dir")
         own = newest + 1
         if create_text(_path(root, own), _text(_ourselves())):
             if _newest(root) == own:
                 _path(root, newest).unlink(missing_ok=True)
                 return own
-            _path(root, own).unlink()  # somebody came, held the lock and went between our two looks
+            _path(root, own).unlink()  # another process took and released the lock in between
 
 
 def _still_held(root: Path, number: int, say: Say) -> str | None:
-    """Who holds the lock, none for nobody. Watches the beat where the holder cannot be looked up."""
+    """The live holder of a lock file, None if it is dead. Watches the heartbeat of a holder on another machine."""
     first = _read(path := _path(root, number))
     if first is not None and (lives := first.lives()) is not None:
         return str(first) if lives else None
-    say(f"{root}: {first or 'somebody'} holds it or died; watching for {STALE_AFTER:g} s")
+    say(f"{root}: {first or 'an unknown process'} holds it or is dead; watching its heartbeat for {STALE_AFTER:g} s")
     began = time.monotonic()
     while time.monotonic() - began < STALE_AFTER:
         time.sleep(min(1.0, STALE_AFTER / 10))
@@ -138,13 +148,13 @@ def _still_held(root: Path, number: int, say: Say) -> str | None:
 
 
 def machine() -> str:
-    """This boot of this kernel, and the set of processes that can be seen here: containers have their own."""
+    """Identifies the boot of the kernel and the process namespace, since containers have their own."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
 
 
 def started(pid: int) -> int | None:
-    """When a process started, in ticks since boot; none where it is gone, or dead and only not yet waited for."""
+    """The start of a process in ticks since boot; None if it is gone or a zombie."""
     stat = process_stat(pid)
     return stat.started if stat and stat.state not in "ZX" else None
 
@@ -159,12 +169,12 @@ def _path(root: Path, number: int) -> Path:
 
 
 def _newest(root: Path) -> int:
-    """The number of the newest file, 0 for none."""
+    """The number of the newest lock file, 0 if there is none."""
     return max((int(path.stem) for path in (root / LOCKS).glob("*.json") if path.stem.isdigit()), default=0)
 
 
 def _read(path: Path) -> Holder | None:
-    """What a lock file says; none where it is gone or says nothing that can be read."""
+    """The content of a lock file; None if it is gone or invalid."""
     try:
         return Holder(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):

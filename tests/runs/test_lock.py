@@ -1,4 +1,4 @@
-"""A run directory has one writer: a live one is never pushed aside, a dead one never stands in the way."""
+"""A run directory has one writer: a live one keeps it, a dead one is taken over."""
 
 import json
 import os
@@ -116,6 +116,24 @@ def test_a_holder_that_was_away_too_long_finds_out_and_stops(tmp_path, quick) ->
         elsewhere(tmp_path, number=2)
         time.sleep(10)  # ended by the interrupt of the first beat that sees it
     assert holder_of(tmp_path).pid == 4711
+
+
+def test_a_holder_in_a_thread_that_was_away_too_long_stops_and_no_other_thread_does(tmp_path, quick) -> None:
+    caught = []
+
+    def work() -> None:
+        try:
+            with held(tmp_path):
+                elsewhere(tmp_path, number=2)
+                while True:
+                    time.sleep(0.01)
+        except InputError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert "taken over by process 4711 on other-host" in caught[0]
 
 
 def test_of_many_starts_at_once_one_gets_the_run(tmp_path) -> None:
