@@ -1,4 +1,4 @@
-"""What a machine has, and what would not work on it: `mmst doctor`."""
+"""`mmst doctor`: what this machine has, and what would not work on it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 
 
 def examine() -> Iterator[tuple[str, Finding]]:
-    """Every check with what it found, one by one. A check that breaks is a failure itself."""
+    """Run every check and yield its name and finding. A check that raises is a failure."""
     for name, check in CHECKS.items():
         try:
             yield name, check()
-        except Exception as error:  # whatever is wrong with this machine, the other checks shall still be told
-            yield name, Finding("fail", f"could not be looked at ({type(error).__name__}: {error})")
+        except Exception as error:  # one broken check must not hide the others
+            yield name, Finding("fail", f"the check failed ({type(error).__name__}: {error})")

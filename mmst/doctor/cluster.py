@@ -1,4 +1,4 @@
-"""What is reached over a network: a Ray cluster, with its token, and the hub."""
+"""Checks of what is reached over a network: a Ray cluster, its token, and the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -13,68 +13,63 @@ from pathlib import Path
 from mmst.doctor.finding import Finding
 
 _CURRENT = Path("/tmp/ray/ray_current_cluster")
-_RAY_WITHIN = 30.0
-_HUB_WITHIN = 3.0
+_RAY_TIMEOUT = 30.0
+_HTTP_TIMEOUT = 3.0
+_PRIVATE = "a run starts its own Ray"
 
 
-def ray(environment: Mapping[str, str] | None = None, current: Path = _CURRENT) -> Finding:
+def ray(environment: Mapping[str, str] = os.environ, current: Path = _CURRENT) -> Finding:
     """Whether the cluster that a run would join answers."""
-    environment = os.environ if environment is None else environment
     named = environment.get("RAY_ADDRESS", "")
     if not named and not current.exists():
-        return Finding("ok", "no cluster is named; a run starts a Ray of its own")
+        return Finding("ok", f"no cluster configured; {_PRIVATE}")
     address = named or current.read_text().strip()
     if address.startswith(("http://", "https://")):
         return _job_server(address, environment)
-    asked = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "status", "--address", address]
+    command = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "status", "--address", address]
     try:
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=_RAY_WITHIN, env=dict(environment))
+        status = subprocess.run(command, capture_output=True, text=True, timeout=_RAY_TIMEOUT, env=dict(environment))
     except subprocess.TimeoutExpired:
-        return _silent(named, address, f"no answer within {_RAY_WITHIN:.0f} s")
-    if answer.returncode:
-        said = (answer.stderr or answer.stdout).strip().splitlines()
-        return _silent(named, address, said[-1] if said else f"exit code {answer.returncode}")
-    return Finding("ok", f"{address} answers")
-
-
-def _silent(named: str, address: str, why: str) -> Finding:
+        why = f"no answer within {_RAY_TIMEOUT:.0f} s"
+    else:
+        if not status.returncode:
+            return Finding("ok", f"{address} answers")
+        lines = (status.stderr or status.stdout).strip().splitlines()
+        why = lines[-1] if lines else f"exit code {status.returncode}"
     if not named:
-        return Finding("ok", f"{_CURRENT} names {address}, which is gone; a run starts a Ray of its own")
-    return Finding("fail", f"{address} does not answer: {why}", "unset RAY_ADDRESS, or: ray start --head")
+        return Finding("ok", f"{_CURRENT} names {address}, which is gone; {_PRIVATE}")
+    return Finding("fail", f"{address} does not answer: {why}", "unset RAY_ADDRESS, or start the cluster")
 
 
 def _job_server(address: str, environment: Mapping[str, str]) -> Finding:
     token = _token(environment)
-    request = urllib.request.Request(address.rstrip("/") + "/api/version")
-    if token is not None:
-        request.add_header("Authorization", f"Bearer {token}")
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(address.rstrip("/") + "/api/version", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=_HUB_WITHIN):
+        with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT):
             return Finding("ok", f"{address} answers")
     except urllib.error.HTTPError as error:
-        wrong = "export RAY_AUTH_MODE=token, with the cluster's own token" if error.code in (401, 403) else "look at it"
-        return Finding("fail", f"{address} answers {error.code} {error.reason}", wrong)
+        refused = "set RAY_AUTH_MODE=token and give the token of this cluster"
+        do = refused if error.code in (401, 403) else "check the cluster's dashboard"
+        return Finding("fail", f"{address} answers {error.code} {error.reason}", do)
     except OSError as error:
         return Finding("fail", f"{address} does not answer: {error}", "unset RAY_ADDRESS, or start the cluster")
 
 
-def token(environment: Mapping[str, str] | None = None) -> Finding:
-    """Whether Ray's token authentication is on, and has a token."""
-    environment = os.environ if environment is None else environment
-    there = _token(environment) is not None
-    if environment.get("RAY_AUTH_MODE") == "token":
-        if there:
-            return Finding("ok", "RAY_AUTH_MODE=token, and there is one")
-        return Finding("fail", "RAY_AUTH_MODE=token, but there is none", "ray get-auth-token --generate")
-    if there:
-        return Finding(
-            "warn", "there is a token that is not used", "export RAY_AUTH_MODE=token for clusters that want it"
-        )
-    return Finding("ok", "none; needed only where a cluster asks for one")
+def token(environment: Mapping[str, str] = os.environ) -> Finding:
+    """Whether Ray's token authentication is on, and whether there is a token."""
+    found = _token(environment) is not None
+    if environment.get("RAY_AUTH_MODE") != "token":
+        if not found:
+            return Finding("ok", "none; only clusters with authentication need one")
+        return Finding("warn", "found, but not used", "set RAY_AUTH_MODE=token for clusters with authentication")
+    if not found:
+        return Finding("fail", "RAY_AUTH_MODE=token, but there is no token", "ray get-auth-token --generate")
+    return Finding("ok", "RAY_AUTH_MODE=token, and there is a token")
 
 
 def _token(environment: Mapping[str, str]) -> str | None:
-    """Where Ray looks for its token, in its order."""
+    """The token, looked up like Ray does: variable, file named by a variable, file at home."""
     if given := environment.get("RAY_AUTH_TOKEN"):
         return given
     home = Path(environment.get("HOME", "~")).expanduser()
@@ -82,17 +77,16 @@ def _token(environment: Mapping[str, str]) -> str | None:
     return path.read_text().strip() if path.is_file() else None
 
 
-def hub(environment: Mapping[str, str] | None = None) -> Finding:
-    """Whether models and data can be had by name; nothing is sent but one question for the first page."""
-    environment = os.environ if environment is None else environment
+def hub(environment: Mapping[str, str] = os.environ) -> Finding:
+    """Whether models and data can be downloaded by name. Sends one HEAD request."""
     address = environment.get("HF_ENDPOINT", "https://huggingface.co")
     if environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return Finding("ok", "switched off by HF_HUB_OFFLINE; models and data are local directories")
+        return Finding("ok", "turned off by HF_HUB_OFFLINE; models and data must be local directories")
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_HUB_WITHIN):
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_HTTP_TIMEOUT):
             return Finding("ok", f"{address} answers")
     except urllib.error.HTTPError:
         return Finding("ok", f"{address} answers")
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", error)
-        return Finding("warn", f"{address} is not reached ({why})", "use local directories, or set HF_HUB_OFFLINE=1")
+        return Finding("warn", f"{address} is not reachable ({why})", "use local directories, or set HF_HUB_OFFLINE=1")

@@ -1,4 +1,4 @@
-"""What a run would do and need, without doing it: the resolved configuration, its problems, its memory."""
+"""`mmst run --dry-run`: what a run would do and need, or why it would be refused."""
 
 from __future__ import annotations
 
@@ -9,35 +9,41 @@ import typer
 from mmst.config import Config
 from mmst.config.file import dump_config
 from mmst.methods import methods_of
-from mmst.problems.sets import read_sets
+from mmst.problems.sets import ProblemSets, read_sets
 from mmst.runs.opening import check_resumable
-from mmst.stages.preflight import check_model, check_teacher
+from mmst.stages.preflight import check_model, check_problems, check_settings, check_teacher
 
 
 def check(config: Config, root: Path) -> None:
-    """Print it all. Raises InputError for whatever `mmst run` would refuse, and for memory that cannot suffice."""
+    """Print the verdict, then the resolved configuration as YAML.
+
+    Raises InputError for everything that `mmst run` would refuse before or while it works, as far as that can be known
+    without starting Ray, and for a model that cannot fit into memory.
+    """
     from mmst.training.memory import estimate
 
     methods_of(config)
     check_model(config.model)
     check_teacher(config.teacher)
-    goes_on = check_resumable(root, config)
-    typer.echo(dump_config(config))
-    typer.echo(f"# {root}: {'would go on with the run there' if goes_on else 'a new run'}")
-    typer.echo(f"# {_problems(config)}")
+    check_settings(config)
+    resumes = check_resumable(root, config)
+    sets = _sets(config)
+    if sets is not None:
+        check_problems(config, sets)
     memory = estimate(config.model, config.training, config.cluster, config.engine)
-    typer.echo("\n".join(f"# {line}" for line in memory.describe().splitlines()))
-    memory.refuse()
+    counts = {name: f"{len(problems):,} {name}" for name, problems in sets.by_name().items()} if sets else {}
+    details = [f"problems: {', '.join(counts.values()) or f'{config.problems.train}, which is on the hub: not read'}"]
+    try:
+        memory.refuse()
+        details.insert(0, f"OK: mmst run would {'resume the run' if resumes else 'start a new run'} in {root}")
+    finally:
+        typer.echo("\n".join(f"# {line}" for line in [*details, *memory.describe().splitlines()]))
+    typer.echo(dump_config(config), nl=False)
 
 
-def _problems(config: Config) -> str:
+def _sets(config: Config) -> ProblemSets | None:
+    """The sets of problems; None if reading them would download them."""
     source = config.problems.train
-    if source is not None and not Path(source).exists() and not _looks_like_file(source):
-        return f"problems: {source} would be read from the hub"
-    sets = read_sets(config.problems, config.seed)
-    counts = ", ".join(f"{len(problems):,} {name}" for name, problems in sets.by_name().items())
-    return f"problems: {counts}"
-
-
-def _looks_like_file(source: str) -> bool:
-    return source.endswith((".jsonl", ".json", ".parquet")) or source.startswith((".", "/"))
+    if source is None or source.startswith((".", "/")) or Path(source).exists():
+        return read_sets(config.problems, config.seed)
+    return read_sets(config.problems, config.seed) if source.endswith((".jsonl", ".json", ".parquet")) else None

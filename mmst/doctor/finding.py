@@ -1,4 +1,4 @@
-"""What one check found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """`state`; what was `found`, in words; what to `do` about it, empty where it is ok."""
+    """`found` says what there is, `do` how to fix it (empty if ok)."""
 
     state: Literal["ok", "warn", "fail"]
     found: str

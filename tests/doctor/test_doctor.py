@@ -1,4 +1,4 @@
-"""The doctor tells what works, what may not and what does not, and what to do about it."""
+"""`mmst doctor` reports what works and what does not, with a remedy; `--dry-run` says what `mmst run` would refuse."""
 
 import http.server
 import importlib.metadata
@@ -44,19 +44,19 @@ def test_a_package_of_another_version_and_a_missing_one_are_named() -> None:
     assert "mmst[cpu]" in found.do
 
 
-def test_the_gpu_build_is_held_against_its_own_pins() -> None:
+def test_the_gpu_build_is_checked_against_its_own_pins() -> None:
     found = software.packages(PINS, versions(numpy="2.1", vllm="0.31.0"))
     assert found.found == "vllm is 0.31.0, not ==0.32.0"
     assert "mmst[gpu]" in found.do
 
 
-def test_the_pins_of_the_project_are_what_is_checked() -> None:
-    """Where this suite runs everything is installed as the project says, but for what is not installed at all."""
+def test_the_pins_of_the_project_are_checked() -> None:
+    """All installed packages have the pinned versions wherever this suite runs."""
     found = software.packages()
     assert "is missing" in found.found or found.state == "ok", found
 
 
-def test_a_compiler_that_is_not_there_fails(monkeypatch) -> None:
+def test_a_missing_compiler_fails(monkeypatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert software.compiler().state == "fail"
 
@@ -66,7 +66,7 @@ def test_a_compiler_that_is_not_there_fails(monkeypatch) -> None:
     [("sse2", "fail"), ("sse2 avx2", "warn"), ("avx2 avx512f", "ok")],
     ids=["none", "avx2", "avx512"],
 )
-def test_the_cpu_is_verified_by_its_vector_instructions(flags, state) -> None:
+def test_the_cpu_is_judged_by_its_vector_instructions(flags, state) -> None:
     assert machine.cpu(f"processor\t: 0\nflags\t\t: {flags}\n", "x86_64").state == state
 
 
@@ -83,7 +83,7 @@ def test_the_cpu_is_verified_by_its_vector_instructions(flags, state) -> None:
         (machine.shared_memory(8 * GIB), "ok"),
     ],
 )
-def test_what_is_scarce_is_said_with_what_to_do(finding, state) -> None:
+def test_scarce_resources_come_with_a_remedy(finding, state) -> None:
     assert finding.state == state
     assert "GiB" in finding.found
     assert bool(finding.do) == (state != "ok")
@@ -91,7 +91,7 @@ def test_what_is_scarce_is_said_with_what_to_do(finding, state) -> None:
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """A web server that answers whoever has the token `right`."""
+    """A web server that accepts the token `right`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -109,17 +109,17 @@ def server() -> Iterator[str]:
         httpd.shutdown()
 
 
-def test_a_cluster_that_wants_a_token_is_told_apart_from_one_that_is_not_there(server, tmp_path) -> None:
+def test_a_cluster_that_refuses_the_token_and_one_that_is_down_differ(server, tmp_path) -> None:
     none = tmp_path / "none"
     assert cluster.ray({"RAY_ADDRESS": server, "RAY_AUTH_TOKEN": "right"}).state == "ok"
     refused = cluster.ray({"RAY_ADDRESS": server, "RAY_AUTH_TOKEN": "wrong"})
     assert refused.state == "fail"
     assert "RAY_AUTH_MODE=token" in refused.do
     assert cluster.ray({"RAY_ADDRESS": "http://127.0.0.1:9", "HOME": str(tmp_path)}).state == "fail"
-    assert cluster.ray({}, current=none) == Finding("ok", "no cluster is named; a run starts a Ray of its own")
+    assert cluster.ray({}, current=none) == Finding("ok", "no cluster configured; a run starts its own Ray")
 
 
-def test_a_token_that_is_missing_or_unused_is_said(tmp_path) -> None:
+def test_a_missing_token_and_an_unused_token_are_reported(tmp_path) -> None:
     home = {"HOME": str(tmp_path)}
     assert cluster.token(home).state == "ok"
     assert cluster.token({**home, "RAY_AUTH_MODE": "token"}).state == "fail"
@@ -129,14 +129,14 @@ def test_a_token_that_is_missing_or_unused_is_said(tmp_path) -> None:
     assert cluster.token({**home, "RAY_AUTH_MODE": "token"}).state == "ok"
 
 
-def test_a_hub_that_is_out_of_reach_is_only_a_warning(server) -> None:
-    assert cluster.hub({"HF_ENDPOINT": server}).state == "ok"  # it refuses the question, so it is there
+def test_an_unreachable_hub_is_only_a_warning(server) -> None:
+    assert cluster.hub({"HF_ENDPOINT": server}).state == "ok"  # a refusal is an answer
     assert cluster.hub({"HF_ENDPOINT": "http://127.0.0.1:9"}).state == "warn"
     assert cluster.hub({"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}).state == "ok"
 
 
 @pytest.mark.parametrize(("state", "code"), [("ok", 0), ("warn", 0), ("fail", 1)])
-def test_only_a_failure_is_an_exit_code(monkeypatch, capsys, state, code) -> None:
+def test_only_a_failure_gives_exit_code_1(monkeypatch, capsys, state, code) -> None:
     import typer
 
     monkeypatch.setattr(doctor, "CHECKS", {"thing": lambda: Finding(state, "found", "do")})
@@ -148,7 +148,7 @@ def test_only_a_failure_is_an_exit_code(monkeypatch, capsys, state, code) -> Non
     assert json.loads(capsys.readouterr().out) == {"thing": {"state": state, "found": "found", "do": "do"}}
 
 
-def test_a_check_that_breaks_is_a_failure_and_the_others_are_still_told(monkeypatch) -> None:
+def test_a_check_that_raises_is_a_failure_and_the_others_still_run(monkeypatch) -> None:
     def broken() -> Finding:
         raise OSError("no such file")
 
@@ -164,4 +164,55 @@ def test_every_check_runs_on_this_machine(monkeypatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     found = dict(doctor.examine())
     assert list(found) == list(doctor.CHECKS)
-    assert not [name for name, finding in found.items() if "could not be looked at" in finding.found]
+    assert not [name for name, finding in found.items() if "the check failed" in finding.found]
+
+
+def refused(tmp_path, capsys, *settings: str) -> str:
+    """The message with which `--dry-run` refuses a configuration, "" if it accepts it."""
+    from mmst.config.file import load_config
+    from mmst.doctor.dry_run import check
+    from mmst.errors import InputError
+
+    sizes = ("problems.synthetic={train: 40, annotated: 20, dev: 5, test: 5, wordings: 4}", "model.scratch.context=256")
+    config = tmp_path / "config.yaml"
+    config.write_text("sampling: {max_tokens: 64}\nproblems: {}\n")
+    try:
+        check(load_config(config, [*sizes, *settings]), tmp_path / "run")
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def test_a_dry_run_gives_its_verdict_before_the_configuration(tmp_path, capsys) -> None:
+    import yaml
+
+    assert refused(tmp_path, capsys) == ""
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == f"# OK: mmst run would start a new run in {tmp_path / 'run'}"
+    assert out.splitlines()[1] == "# problems: 40 train, 5 dev, 5 test, 20 annotated"
+    assert yaml.safe_load(out)["sampling"]["max_tokens"] == 64
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("training.mixture={program: 1}", "training.mixture: there is no task `program`"),
+        ("round0.mixture={cot->pto: 1}", "round0.mixture: there is no task `cot->pto`"),
+        ("round0.tasks={rhymes: {}}", "`rhymes` is no method, no view"),
+        ("problems.synthetic.views=[cot]", "no problem has the view `program`"),
+        ("round0.enabled=false", "a model from scratch must train in round 0"),
+        ("sampling.max_tokens=256", "sampling.max_tokens: 256 leaves no room for a prompt in a context of 256"),
+        ("evaluation.max_tokens=300", "evaluation.max_tokens: 300 leaves no room"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_refuses_later(tmp_path, capsys, setting, message) -> None:
+    assert message in refused(tmp_path, capsys, setting)
+
+
+def test_a_dry_run_refuses_gold_labels_without_reference_answers(tmp_path, capsys) -> None:
+    source = tmp_path / "problems.jsonl"
+    rows = [{"question": f"What is {i}?", "views": {"cot": "1", "program": "print(1)"}} for i in range(40)]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = ("problems.synthetic=null", f"problems.train={source}")
+    assert "no train problem has one; use agreement" in refused(tmp_path, capsys, *settings)
+    assert refused(tmp_path, capsys, *settings, "filter.label=agreement") == ""
