@@ -1,7 +1,7 @@
 """The answer that a program computed, as text with its type, and how a child hands it over.
 
-Loaded twice: here for the fast path, and by every warm parent, by path, into a namespace of its own with its own
-copy of the builtins, which no frame of a running program leads to. So: nothing imported that could be exchanged.
+Loaded twice: here for the fast path, and by every warm parent, by path, into a private namespace with its own copy of
+the builtins, which no frame of a running program leads to. So it imports nothing that a program could replace.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ def computed(variables: dict[str, Any]) -> Any:
 
 
 def only_defines_solution(program: str) -> bool:
-    """Whether a function `solution` that is there is defined and never called: the convention of some prompts."""
+    """Whether the function `solution` is defined but never called, as some prompts ask for."""
     return len(_SOLUTION.findall(program)) == 1
 
 
 def last_line(stdout: str) -> tuple[str | None, str | None]:
-    """("printed", the last line that is not blank), or (None, None) if there is none."""
+    """("printed", the last line that is not blank), or (None, None)."""
     lines = stdout.rstrip().splitlines()
     return ("printed", lines[-1].strip()) if lines else (None, None)
 
 
 class TooLong(Exception):
-    """The answer's text would not fit. The argument is the value's kind."""
+    """The answer's text exceeds the limit. The argument is the value's kind."""
 
 
 def kind_of(value: Any) -> str:
@@ -48,11 +48,10 @@ def kind_of(value: Any) -> str:
 
 
 def render(value: Any, most: int) -> tuple[str, str]:
-    """(kind, text) of a computed value; text has at most `most` characters.
+    """(kind, text) of a computed value; the text has at most `most` characters.
 
-    Containers are written as `repr` does, all else as `str` does; NumPy's scalars as the Python number they hold.
-    Raises TooLong, before the work where the length can be told beforehand, and whatever a value's own `__repr__`
-    raises.
+    Containers are rendered by `repr`, everything else by `str`, NumPy scalars as Python numbers. Raises TooLong,
+    before the conversion where the length is predictable, and whatever the value's own `__repr__` raises.
     """
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         value = value.item()
@@ -67,6 +66,6 @@ def render(value: Any, most: int) -> tuple[str, str]:
 
 
 def hand_over(nonce: bytes, outcome: list[Any], write: Callable[[int, bytes, int], int], descriptor: int) -> None:
-    """Write what a child found: nonce, status, kind and answer, the last two empty where there is none."""
+    """Write a child's result: nonce, status, kind and answer; a missing kind or answer is empty."""
     status, kind, answer = (part if type(part) is str else "" for part in outcome)
     write(descriptor, nonce + f"{status}\0{kind}\0{answer}".encode("utf-8", "surrogatepass"), 0)

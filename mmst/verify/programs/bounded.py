@@ -1,6 +1,6 @@
-"""Arithmetic that cannot get out of hand: CPython's own operations on values of bounded size.
+"""CPython's own arithmetic on values of bounded size.
 
-What would leave the bounds, or is of another type, raises Leave; what is wrong raises what CPython raises.
+Values that are too large or of another type raise Leave; errors raise what CPython raises.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ Value = Any  # int, float, bool, str, None, or a flat list or tuple of those
 NUMBERS = {int, float, bool}
 SCALARS = NUMBERS | {str, type(None)}
 SEQUENCES = {list, tuple}
+VALUES = SCALARS | SEQUENCES
 _MOST_BITS = 1024
 _MOST_CHARACTERS = 1000
 _FORMAT = re.compile(r"[,_]?(?:\.\d{1,2})?[dfFeEgG%s]?")
 
 
 class Leave(Exception):
-    """Not for this evaluator: CPython itself must verify the program."""
+    """The interpreter cannot run this program; CPython must."""
 
 
 def checked(value: Value) -> Value:
-    """The value, if it is within bounds."""
+    """The value. Raises Leave if it is too large."""
     kind = type(value)
     if (kind is int and value.bit_length() > _MOST_BITS) or (kind is str and len(value) > _MOST_CHARACTERS):
         raise Leave
@@ -34,7 +35,7 @@ def checked(value: Value) -> Value:
 
 
 def formatted(value: Value, conversion: int, spec: str) -> str:
-    """What an f-string makes of a value; `conversion` as in ast.FormattedValue."""
+    """The value as an f-string formats it; `conversion` as in ast.FormattedValue."""
     if conversion not in (-1, ord("s"), ord("r")) or not _FORMAT.fullmatch(spec):
         raise Leave
     return format(value if conversion < 0 else str(value) if conversion == ord("s") else repr(value), spec)
@@ -74,7 +75,7 @@ COMPARISONS: dict[type, Callable[[Value, Value], bool]] = {
 
 
 def arithmetic(op: ast.operator, left: Value, right: Value) -> Value:
-    """`left op right`, for two numbers or the sum of two strings."""
+    """`left op right` for two numbers, or the sum of two strings."""
     if type(left) in NUMBERS and type(right) in NUMBERS:
         result = ARITHMETIC[type(op)](left, right)
         if type(result) is complex:
@@ -86,7 +87,7 @@ def arithmetic(op: ast.operator, left: Value, right: Value) -> Value:
 
 
 def _small(most: int, function: Callable[..., Value]) -> Callable[..., Value]:
-    """The function, left to CPython where an argument is an integer beyond `most`."""
+    """The function, which raises Leave for integer arguments beyond `most`."""
 
     def bounded(*arguments: Value) -> Value:
         if any(type(argument) is int and abs(argument) > most for argument in arguments):

@@ -1,8 +1,8 @@
-"""What a program's process may ask of the kernel: no privileges, resource limits, Landlock, a system-call filter.
+"""Confinement of a program's process by the kernel: no privileges, resource limits, Landlock, a system-call filter.
 
 Linux only, x86-64 and aarch64, standard library only: the warm parents load this file by its path. Every layer
-works without privileges and under the default profiles of container runtimes. What is covered: files, processes,
-sockets, signals, memory, descriptors, output. What is not: faults of the kernel itself, and timing channels.
+works without privileges and under the default profiles of container runtimes. Covered are files, processes, sockets,
+signals, memory, descriptors and output; faults of the kernel itself and timing channels are not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LAYERS = ("privileges", "rlimits", "landlock", "seccomp", "audit")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _MACHINE = platform.machine()
-# <linux/audit.h>: the architecture that a filter must see, or the call numbers mean something else.
+# <linux/audit.h>: the filter checks the architecture, because call numbers depend on it.
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}.get(_MACHINE)
 
 LOW_DESCRIPTORS = 64
@@ -44,7 +44,7 @@ _ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "select": (23, None), "pselect6": (270, 72), "pause": (34, None), "alarm": (37, None),
     "setitimer": (38, 103), "getitimer": (36, 102),
 }
-# A program that tries one of these is ended there and then; any other call fails with EPERM.
+# These calls kill the program; any call in neither table fails with EPERM.
 _FATAL: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220), "fork": (57, None), "vfork": (58, None), "clone3": (435, 435), "execve": (59, 221),
     "execveat": (322, 281), "socket": (41, 198), "socketpair": (53, 199), "ptrace": (101, 117),
@@ -77,10 +77,10 @@ def _numbers(table: dict[str, tuple[int | None, int | None]]) -> list[int]:
 
 
 def filter_program() -> bytes:
-    """The system-call filter as classic BPF: allowed calls, four with a look at an argument, EPERM for the rest.
+    """The system-call filter as classic BPF: allowed calls, four checked by an argument, EPERM for the rest.
 
-    Not one call that takes a path is allowed, with Landlock or without, so that a program gets the same verdict
-    on every machine. New executable memory is refused.
+    No call that takes a path is allowed, even where Landlock is active, so a program gets the same verdict on every
+    machine. New executable memory is refused.
     """
     column = 0 if _MACHINE == "x86_64" else 1
     code = [_instruction(_LOAD, _ARCH), _instruction(_EQUAL, _AUDIT_ARCH or 0, 1, 0), _instruction(_RETURN, _KILL)]
@@ -95,19 +95,19 @@ def filter_program() -> bytes:
     for number in _numbers(dict(_MAPPING)):
         code += [_instruction(_EQUAL, number, 0, 4), _instruction(_LOAD, _ARGUMENT_2)]
         code += [_instruction(_MASKED, 4, 0, 1), refuse, allow]  # PROT_EXEC
-    # prlimit64 may ask, not set: its third argument, a pointer, must be null in both halves.
+    # prlimit64 may read limits but not set them: its third argument, a pointer, must be null in both halves.
     code += [_instruction(_EQUAL, _PRLIMIT[column], 0, 5), _instruction(_LOAD, _ARGUMENT_2)]
     code += [_instruction(_EQUAL, 0, 0, 3), _instruction(_LOAD, _ARGUMENT_2 + 4), _instruction(_EQUAL, 0, 0, 1), allow]
     return b"".join([*code, refuse])
 
 
 def landlock_version() -> int:
-    """The kernel's Landlock version, 0 where there is none."""
+    """The kernel's Landlock version; 0 without Landlock."""
     return max(0, _libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1))
 
 
 def _landlock_ruleset(version: int) -> int:
-    """A descriptor of a ruleset that handles everything the kernel knows and allows nothing."""
+    """A descriptor of a ruleset that handles every right the kernel has and grants none."""
     files = {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)  # how many file rights that version has
     network = 0b11 if version >= 4 else 0
     scopes = 0b11 if version >= 6 else 0
@@ -117,7 +117,7 @@ def _landlock_ruleset(version: int) -> int:
 
 
 def drop_privileges() -> None:
-    """In a warm parent, before any program: no capabilities, no set-uid gain, memory closed to other processes."""
+    """In a warm parent, before any program: drop capabilities and set-uid gains, close memory to other processes."""
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     header, none = struct.pack("=II", 0x20080522, 0), bytes(24)
@@ -129,10 +129,10 @@ def _within(most: int, hard: int) -> int:
 
 
 class Confinement:
-    """The layers prepared once in a warm parent, to be put on by each of its children with few calls."""
+    """The layers, prepared once in a warm parent so that each child applies them with few calls."""
 
     def __init__(self, layers: tuple[str, ...], cpu_seconds: float, memory_bytes: int, file_bytes: int) -> None:
-        seconds = math.ceil(cpu_seconds) + 1  # behind the parent's own, finer clock
+        seconds = math.ceil(cpu_seconds) + 1  # the parent's own clock is finer and fires first
         wanted = (
             (resource.RLIMIT_CPU, seconds),
             (resource.RLIMIT_AS, memory_bytes),
@@ -144,7 +144,7 @@ class Confinement:
             (resource.RLIMIT_MEMLOCK, 0),
             (resource.RLIMIT_MSGQUEUE, 0),
         )
-        # What this process may not exceed already, its children cannot be given.
+        # Children cannot exceed the limits of this process.
         kept = [(kind, _within(most, resource.getrlimit(kind)[1])) for kind, most in wanted]
         self._rlimits = kept if "rlimits" in layers else []
         version = landlock_version() if "landlock" in layers else 0
@@ -167,13 +167,13 @@ class Confinement:
         self.active = [name for name, here in in_force.items() if here]
 
     def put_on(self, *descriptors: int) -> None:
-        """In a child, as the last thing before the program; also closes these descriptors and the low ones from 4.
+        """Apply the layers in a child, right before the program; close these descriptors and the low ones from 4.
 
-        Raises OSError if a layer that was prepared fails.
+        Raises OSError if a prepared layer fails.
         """
         _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
         if os.getppid() != self._parent:
-            os._exit(1)  # the parent went before the signal was armed
+            os._exit(1)  # the parent died before the signal was armed
         for kind, most in self._rlimits:
             resource.setrlimit(kind, (most, most))
         if self._ruleset >= 0:
@@ -185,6 +185,6 @@ class Confinement:
             os.close(descriptor)
         if self._filter:
             _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            # By number of the call, because prctl cannot pass the flag; without it on kernels before 4.17.
+            # By call number, because prctl cannot pass the flag; without the flag on kernels before 4.17.
             if _libc.syscall(_SECCOMP, 1, _SPEC_ALLOW, self._filter) and _libc.syscall(_SECCOMP, 1, 0, self._filter):
                 raise OSError(ctypes.get_errno(), "the kernel refused the system-call filter")

@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mmst.verify.programs.answer import last_line
-from mmst.verify.programs.execution import Execution, Limits, SandboxUnavailable, Status
-from mmst.verify.programs.execution import Path as Way
+from mmst.verify.programs.execution import Execution, Limits, Route, SandboxUnavailable, Status
 
 _NONCE_BYTES = 16
 _SPARE_BYTES = 4096  # so that a stream of exactly `output_bytes`, and the answer's frame, still fit
-_GRACE_SECONDS = 2.0  # the parent keeps the deadline; after this much more it is taken for dead
+_GRACE_SECONDS = 2.0  # the parent enforces the deadline; this much later it counts as dead
 _START_SECONDS = 240.0
-_PACKAGES: dict[Way, list[str]] = {"lean": [], "sympy": ["sympy", "mpmath", "numpy"]}
+_PACKAGES: dict[Route, list[str]] = {"lean": [], "sympy": ["sympy", "mpmath", "numpy"]}
 
 
 class ForkServer:
-    """One warm parent. Not thread-safe; it is started by exec when first needed and again after it has died."""
+    """One warm parent, started by exec on first use and again if it has died. Not thread-safe."""
 
-    def __init__(self, way: Way, limits: Limits, layers: tuple[str, ...]) -> None:
+    def __init__(self, way: Route, limits: Limits, layers: tuple[str, ...]) -> None:
         self.way, self._limits, self._layers = way, limits, layers
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -37,11 +36,11 @@ class ForkServer:
 
     @property
     def pid(self) -> int | None:
-        """The parent's process, if it runs."""
+        """The parent's process, if it is running."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the parent and wait until it is warm. Raises SandboxUnavailable with what it printed if it fails."""
+        """Start the parent and wait until it is warm. Raises SandboxUnavailable with its error output if it fails."""
         self._files = {name: os.memfd_create(name) for name in ("program", "stdout", "stderr", "result")}
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         packages = [name for name in _PACKAGES[self.way] if importlib.util.find_spec(name)]
@@ -62,7 +61,7 @@ class ForkServer:
         script = Path(__file__).with_name("parent.py")
         with theirs:
             self._process = subprocess.Popen(
-                # Not -I: it would take the fixed hash seed away. The environment is ours, and nothing else counts.
+                # Not -I, which would drop the fixed hash seed. The environment holds nothing but what is set here.
                 [sys.executable, "-s", "-S", "-B", "-X", "utf8", str(script), json.dumps(config)],
                 env={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 cwd="/",
@@ -70,7 +69,7 @@ class ForkServer:
                 stdout=self._files["stdout"],
                 stderr=self._files["stderr"],
                 pass_fds=[theirs.fileno(), self._files["program"], self._files["result"]],
-                start_new_session=True,  # a Ctrl-C for the caller is not for the parent
+                start_new_session=True,  # so that a Ctrl-C does not reach the parent
             )
         warm, *self.active = self._reply(_START_SECONDS).split() or [""]
         if warm != "warm":
@@ -79,9 +78,9 @@ class ForkServer:
             raise SandboxUnavailable(f"the {self.way} parent did not start: {said or 'no message'}")
 
     def run(self, program: str, cpu_seconds: float | None = None) -> Execution:
-        """Run one program in a child of the parent, with less CPU time than the limit if asked.
+        """Run one program in a child of the parent. `cpu_seconds` may lower the limit.
 
-        A parent that dies is started again, and the program run once more.
+        If the parent dies, it is started again and the program is run once more.
         """
         cpu_seconds = min(cpu_seconds or self._limits.cpu_seconds, self._limits.cpu_seconds)
         for _ in range(2):
@@ -94,7 +93,7 @@ class ForkServer:
             os.write(self._files["program"], nonce + program.encode("utf-8", "surrogatepass"))
             try:
                 reply = self._ask(cpu_seconds)
-            except BaseException:  # a Ctrl-C: the answer to this program must not be taken for the next one's
+            except BaseException:  # a Ctrl-C: the reply to this program must not be taken for the next one's
                 self.close()
                 raise
             if reply:
@@ -103,12 +102,12 @@ class ForkServer:
         return Execution("crashed", None, None, "", "the warm parent died twice", 0.0, 0.0, self.way)
 
     def close(self) -> None:
-        """End the parent, its child with it, and close its files."""
+        """End the parent and its child, and close its files."""
         process, self._process = self._process, None
         if process is None:
             return
         assert self._control is not None
-        self._control.close()  # the parent sees that and kills its child
+        self._control.close()  # the parent notices and kills its child
         try:
             process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -125,7 +124,7 @@ class ForkServer:
         return ""
 
     def _reply(self, seconds: float) -> str:
-        """One message from the parent; empty if it has died or does not answer."""
+        """One message from the parent; empty if it has died or does not reply."""
         assert self._control is not None
         self._control.settimeout(seconds)
         try:
@@ -155,18 +154,18 @@ class ForkServer:
 
 
 def _status(ended: int, killed: str, cpu_spent: bool) -> Status:
-    """The status that follows from how the process ended; ok if it left by itself."""
+    """The status that follows from how the process ended; ok if it exited by itself."""
     code = os.waitstatus_to_exitcode(ended)
     if killed != "-" or code == -signal.SIGXCPU:
         return "timeout"
-    if code == -signal.SIGKILL:  # not by us: by the limit on CPU time, or by a kernel short of memory
+    if code == -signal.SIGKILL:  # not sent by the parent: the limit on CPU time, or a kernel short of memory
         return "timeout" if cpu_spent else "memory"
     by_signal: dict[int, Status] = {-signal.SIGSYS: "forbidden", -signal.SIGXFSZ: "output_limit", 0: "ok"}
     return by_signal.get(code, "crashed")
 
 
 def _record(result: bytes, nonce: bytes) -> tuple[Status, str | None, str | None]:
-    """What the child handed over; crashed if it left without, or if what is there is not its own."""
+    """The child's result; crashed if it is missing or does not start with the nonce."""
     parts = result[len(nonce) :].decode("utf-8", "surrogatepass").split("\0", 2) if result.startswith(nonce) else []
     if len(parts) != 3 or parts[0] not in get_args(Status):
         return "crashed", None, None

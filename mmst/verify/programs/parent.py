@@ -1,9 +1,9 @@
 """The warm parent: a small interpreter, started by exec, that forks one confined child per program.
 
-Run as a script with `python -s -S -B parent.py CONFIG`, with empty output streams for its children to write on:
-descriptor 0 reads nothing, 1 and 2 are files that the caller reads afterwards and empties. It never sees a
-program, an output or an answer: a child takes its program from a file after the fork, and leaves its answer in
-another. Standard library only; the only thing kept between two programs is this code.
+Runs as a script, `python -s -S -B parent.py CONFIG`: descriptor 0 is empty; 1 and 2 are files for its children's
+output, which the caller reads and empties. It never sees a program, an output or an answer: after the fork a child
+reads its program from a file and leaves its answer in another. Standard library only; nothing but this code is kept
+between two programs.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from pathlib import Path
 
 import confine  # beside this file; run as a script, its folder comes first
 
-# What programs for word problems import; a child imports the rest of the standard library as it is asked for.
+# Modules that programs for word problems import; a child imports others of the standard library on demand.
 _WARM = ("_strptime", "calendar", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum",
          "fractions", "functools", "heapq", "itertools", "json", "random", "statistics", "string", "textwrap",
          "traceback")  # fmt: skip
-# What the packages import only when it is used, which a confined child cannot.
+# Modules that the packages import late, which a confined child cannot do.
 _LAZY = {
     "numpy": "fft ma polynomial random",
     "sympy": "abc assumptions.facts assumptions.handlers.calculus assumptions.handlers.matrices "
@@ -55,10 +55,10 @@ _LAZY = {
 RESULT = 3  # the descriptor that a child leaves its answer on
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED: user and system time of a process, <linux/posix-timers.h>
 _IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]+)|import[ \t]+([\w., \t]+))")
-# Not for programs, nor any module with such a part in its name: what runs when it is imported, windows, foreign memory.
+# Modules with such a part in their name are not for programs: they act on import, open windows or reach foreign memory.
 _KEPT_OUT = {"antigravity", "this", "tkinter", "turtle", "turtledemo", "idlelib", "lib2to3", "test", "ensurepip",
              "tests", "venv", "ctypes", "_ctypes", "__hello__", "__phello__", "__main__"}  # fmt: skip
-# Ways from a program to the objects of its host, and to memory; refused by an audit hook.
+# Audit events that are refused: they lead from a program to the objects of its host, or to memory.
 _REFUSED = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settrace", "sys.setprofile",
             "sys._current_frames", "sys._current_exceptions", "sys.addaudithook", "code.__new__", "marshal.loads",
             "ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.cdata"}  # fmt: skip
@@ -67,7 +67,7 @@ _REFUSED = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settr
 def serve(config: dict[str, typing.Any]) -> typing.Iterator[object]:
     """Fork a child for each message (CPU and wall seconds), wait for it, and reply with how it ended.
 
-    Returns only in a child: the steps that are left to it, so that this frame, and what it holds, is gone by then.
+    Returns only in a child, with the steps that it still has to take, so that this frame is gone when they run.
     """
     confinement = confine.Confinement(
         tuple(config["layers"]), config["cpu_seconds"], config["memory_bytes"], config["file_bytes"]
@@ -107,11 +107,11 @@ def _wake_on_child() -> int:
 def _deadline(
     pid: int, poll: select.poll, control: int, woken: int, started: float, cpu_seconds: float, wall_seconds: float
 ) -> str:
-    """Wait until the child has ended, or end it: returns c or w for the limit it met, - for none."""
+    """Wait for the child, or kill it at a limit: returns c for CPU time, w for wall time, - if it ended by itself."""
     wait = min(cpu_seconds, wall_seconds)
     while True:
         ready = [descriptor for descriptor, _ in poll.poll(math.ceil(wait * 1000))]
-        if control in ready:  # nobody is asking any more
+        if control in ready:  # the caller is gone
             os.kill(pid, signal.SIGKILL)
             os._exit(0)
         if woken in ready:
@@ -127,10 +127,10 @@ def _deadline(
 
 
 def _child(config: dict[str, typing.Any], confinement: confine.Confinement, audit: bool) -> typing.Iterator[object]:
-    """Get ready, then give the last steps, run and hand over, as an iterator that nothing else refers to.
+    """Prepare, then return the last steps (run, hand over, exit) as an iterator that nothing else refers to.
 
-    The steps are called from C, so no frame below the running program holds the nonce or the writer; what calls into
-    foreign memory is emptied, so that a program which finds it finds nothing there.
+    The steps are called from C, so no frame below the running program holds the nonce or the writer. Modules that call
+    into foreign memory are emptied, in case a program finds them.
     """
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -165,7 +165,7 @@ def _refuse(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _import_for(source: str, packages: list[str]) -> None:
-    """Import the standard library's modules that the program names, while files can still be read."""
+    """Import the modules of the standard library that the program names, while files can still be read."""
     allowed = sys.stdlib_module_names | set(packages)
     for package, members, modules in _IMPORT.findall(source):
         names = [name.split()[0] for name in f"{package},{modules}".split(",") if name.strip()]
@@ -178,7 +178,7 @@ def _imported(names: list[str], allowed: typing.AbstractSet[str]) -> bool:
         if name.partition(".")[0] in allowed and _KEPT_OUT.isdisjoint(name.split(".")) and name not in sys.modules:
             try:
                 importlib.import_module(name)
-            except Exception:  # the program's own import will say so
+            except Exception:  # the program's own import reports it
                 return False
     return True
 
@@ -191,11 +191,11 @@ def _run(
     too_long: type[Exception],
     most: int,
 ) -> None:
-    """Run the program and put (status, kind, answer) in `outcome`, what went wrong on standard error."""
+    """Run the program; put (status, kind, answer) in `outcome` and errors on standard error."""
     stdout = sys.stdout
     try:
         code = compile(source, "<program>", "exec", dont_inherit=True)
-    except BaseException as error:  # MemoryError and RecursionError included: nested too deep to be read
+    except BaseException as error:  # also MemoryError and RecursionError: nested too deeply
         outcome[0] = "syntax_error"
         if isinstance(error, SyntaxError) and len(error.text or "") > 200:
             error.text = None
@@ -209,7 +209,7 @@ def _run(
         outcome[:] = ["output_limit", error.args[0], None]
     except BaseException as error:
         outcome[0] = _status_of(error)
-        trace = None if isinstance(error, MemoryError) else error.__traceback__  # unwinding it would want memory
+        trace = None if isinstance(error, MemoryError) else error.__traceback__  # formatting it takes memory
         while trace and trace.tb_frame.f_code.co_filename != "<program>":
             trace = trace.tb_next
         sys.__excepthook__(type(error), error.with_traceback(trace), trace)
@@ -229,7 +229,7 @@ def _value_of(
     only_defined: bool,
     code: types.CodeType,
 ) -> typing.Any:
-    """What the program computed, by convention: `ans`, `answer`, or what a `solution` that it only defines returns."""
+    """The program's answer: `ans`, `answer`, or the result of a `solution` that it defines but does not call."""
     try:
         exec(code, namespace)
     except SystemExit as stop:
@@ -253,7 +253,7 @@ def _status_of(error: BaseException) -> str:
 
 
 def _warm_up(config: dict[str, typing.Any]) -> None:
-    """Import the packages, from their own folders only, and load what hands answers over into a private namespace."""
+    """Import the packages, from their own folders only, and load `answer.py` into a private namespace."""
     for setter in (site.setquit, site.setcopyright, site.sethelper):
         setter()
     sys.path[:1] = config["path"]
@@ -268,7 +268,7 @@ def _warm_up(config: dict[str, typing.Any]) -> None:
 
 
 def _settle_descriptors(config: dict[str, typing.Any]) -> None:
-    """Result at its fixed number, the other two out of the range that a child closes at a stroke."""
+    """Move the result to its fixed number, the others above the range that a child closes."""
     for name in ("control", "program", "result"):
         given, config[name] = config[name], fcntl.fcntl(config[name], fcntl.F_DUPFD, confine.LOW_DESCRIPTORS)
         os.close(given)

@@ -14,12 +14,12 @@ def program_in(text: str) -> str:
     """The program in a text: the last block tagged as Python, else the last block that parses, else the text itself.
 
     Among untagged blocks, one that can compute an answer comes before one that merely parses, because printed output
-    often parses as Python too.
+    often parses as Python too. A text that parses as a whole is a program with a fence inside a string.
 
     >>> program_in("```python\\nprint(6 * 7)\\n```\\nOutput:\\n```\\n42\\n```")
     'print(6 * 7)'
     """
-    found = blocks(text)[::-1]
+    found = [] if "```" in text and _rank(text) == 2 else blocks(text)[::-1]
     tagged = [content for language, content in found if language in _PYTHON]
     if tagged:
         return tagged[0]

@@ -1,4 +1,4 @@
-"""Programs in, executions out: the pool of warm parents, the fast path before it, and what is counted."""
+"""The sandbox: the fast path, the pool of warm parents behind it, and counts of what took which path."""
 
 from __future__ import annotations
 
@@ -6,30 +6,28 @@ import logging
 import queue
 import re
 import threading
-import time
-import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from mmst.verify.programs import selftest, straightline
-from mmst.verify.programs.answer import TooLong, computed, last_line, render
 from mmst.verify.programs.confine import LAYERS
-from mmst.verify.programs.execution import Execution, Limits, Path, SandboxUnavailable
+from mmst.verify.programs.execution import Execution, Limits, Route, SandboxUnavailable
 from mmst.verify.programs.forkserver import ForkServer
 
 _log = logging.getLogger(__name__)
 _NEEDS_PACKAGES = re.compile(r"\b(?:sympy|mpmath|numpy)\b")
 _COMPARED = ("status", "answer", "kind", "stdout", "stderr")
-_AHEAD = 64  # programs per worker that `execute_many` may read before their turn
+_AHEAD_BYTES = 256 << 20  # of programs and results, at their largest, that `execute_many` holds
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What confines a program here: the layers in force, and what the self-test could do that it must not."""
+    """What confines a program here: the active layers, and the self-test's attempts that were not stopped."""
 
     layers: tuple[str, ...]
     failures: tuple[str, ...]
@@ -47,7 +45,7 @@ class Protection:
 
 @dataclass(slots=True)
 class Counts:
-    """How many programs took each path, how many fast ones were run again on the forked path, and how many differed."""
+    """Programs by path, programs of the fast path that were run again on the forked path, and how many differed."""
 
     fast: int = 0
     lean: int = 0
@@ -57,12 +55,28 @@ class Counts:
 
 
 class Sandbox:
-    """Runs model-written programs, from any thread; the calling process is never forked.
+    """Runs model-written programs. A context manager; safe from any thread; the calling process is never forked.
 
-    Start-up runs a self-test and raises SandboxUnavailable where this machine cannot confine a program, unless
-    `allow_weak`. `workers` is how many forked programs run at a time. `cross_check` is the share of programs on
-    the fast path that run on the forked path as well; where the two differ, the forked one counts and the
-    difference is logged. `layers` is for showing what each layer is for; leave it alone.
+    Parameters
+    ----------
+    limits : Limits
+        Of each program.
+    workers : int
+        Forked programs that run at a time.
+    allow_weak : bool
+        Run programs even if the self-test at start-up finds that this machine cannot confine them.
+    fast : bool
+        Evaluate straight-line programs in the calling process.
+    cross_check : float
+        Share of the programs on the fast path that are run on the forked path too. If the two differ, the forked
+        result counts and the difference is logged.
+    layers : tuple of str
+        Layers of protection, for tests that leave one out.
+
+    Raises
+    ------
+    SandboxUnavailable
+        The self-test failed, and `allow_weak` is not set.
     """
 
     def __init__(
@@ -77,10 +91,11 @@ class Sandbox:
     ) -> None:
         self.limits = limits or Limits()
         self.counts = Counts()
-        self._workers, self._fast, self._cross_check = workers, fast, cross_check
+        self.fast_path = straightline.FastPath(self.limits.output_bytes, cross_check) if fast else None
+        self._workers = workers
         self._lock = threading.Lock()
         self._servers = [ForkServer(way, self.limits, layers) for way in ("lean", "sympy") for _ in range(workers)]
-        self._idle: dict[Path, queue.LifoQueue[ForkServer]] = {"lean": queue.LifoQueue(), "sympy": queue.LifoQueue()}
+        self._idle: dict[Route, queue.LifoQueue[ForkServer]] = {"lean": queue.LifoQueue(), "sympy": queue.LifoQueue()}
         for server in self._servers:
             self._idle[server.way].put(server)
         try:
@@ -103,72 +118,60 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the warm parents, and whatever they are running. Calling it again does nothing."""
+        """End the warm parents and their programs. Calling it again does nothing."""
         for server in self._servers:
             server.close()
 
     @property
     def pids(self) -> list[int]:
-        """The warm parents that run now."""
+        """The running warm parents."""
         return [server.pid for server in self._servers if server.pid]
 
     def execute(self, program: str) -> Execution:
-        """Run one program; blocks until it is verified. Never raises for what a program does."""
-        fast = self._fast_path(program)
-        return self._forked(program) if fast is None else self._cross_checked(program, fast)
+        """Run one program and wait for it. Never raises for what a program does."""
+        result = self._quick(program)
+        return result() if callable(result) else result
 
     def execute_many(self, programs: Iterable[str | Execution]) -> Iterator[Execution]:
-        """Run programs on all workers; executions come in the order of the programs, which are read as needed.
+        """Run programs on all workers; results come in the order of the programs, which are read as needed.
 
-        An execution among them comes out as it is, in its place.
+        An Execution among the programs is passed on in its place. While a slow program runs, those behind it are run
+        too, as far as memory allows: programs and results that wait take at most 256 MiB.
         """
-        waiting: deque[Execution | Future[Execution]] = deque()
+        waiting: deque[tuple[Execution | Future[Execution], int]] = deque()
+        held = 0
         pool = ThreadPoolExecutor(self._workers)
         try:
             for program in programs:
-                if isinstance(program, Execution):
-                    waiting.append(program)
-                elif (fast := self._fast_path(program)) is None:
-                    waiting.append(pool.submit(self._forked, program))
-                elif self._sampled(program):
-                    waiting.append(pool.submit(self._cross_checked, program, fast))
-                else:
-                    waiting.append(fast)
-                while waiting and (_ready(waiting[0]) or len(waiting) > _AHEAD * self._workers):
-                    yield _wait(waiting.popleft())
+                quick = program if isinstance(program, Execution) else self._quick(program)
+                result = pool.submit(quick) if callable(quick) else quick
+                size = self._size(program, result)
+                waiting.append((result, size))
+                held += size
+                while waiting and (_ready(waiting[0][0]) or (held > _AHEAD_BYTES and len(waiting) > self._workers)):
+                    result, size = waiting.popleft()
+                    held -= size
+                    yield _wait(result)
             while waiting:
-                yield _wait(waiting.popleft())
-        finally:  # reached early where nobody wants the rest
+                yield _wait(waiting.popleft()[0])
+        finally:  # reached early if the caller stops
             pool.shutdown(cancel_futures=True)
 
-    def _fast_path(self, program: str) -> Execution | None:
-        """The execution of a straight-line program that has an answer or ends without; None for any other."""
-        if not self._fast:
-            return None
-        wall, cpu = time.perf_counter(), time.thread_time()
-        done = straightline.run(program)
-        if done is None or len(done[0]) * 4 > self.limits.output_bytes:
-            return None
-        stdout, variables = done
-        value = computed(variables)
-        try:
-            kind, answer = last_line(stdout) if value is None else render(value, self.limits.output_bytes)
-        except TooLong:
-            return None
-        if kind == "object":  # a function
-            return None
-        cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
+    def _quick(self, program: str) -> Execution | Callable[[], Execution]:
+        """The result of the fast path, or the work that is left."""
+        fast = self.fast_path.execute(program) if self.fast_path else None
+        if self.fast_path is None or fast is None:
+            return partial(self._forked, program)
         with self._lock:
             self.counts.fast += 1
-        return Execution("ok" if kind else "no_answer", answer, kind, stdout, "", cpu, wall, "fast")
+        return partial(self._cross_checked, program, fast) if self.fast_path.samples(program) else fast
 
-    def _sampled(self, program: str) -> bool:
-        """Whether a program is in the sample: by its text, so that a rerun checks the same ones."""
-        return zlib.crc32(program.encode("utf-8", "replace")) < self._cross_check * 2**32
+    def _size(self, program: str | Execution, result: Execution | Future[Execution]) -> int:
+        """Most bytes that a program and its result take, roughly."""
+        length = len(program) if isinstance(program, str) else 0
+        return 1024 + length + (len(result.stdout) if isinstance(result, Execution) else 3 * self.limits.output_bytes)
 
     def _cross_checked(self, program: str, fast: Execution) -> Execution:
-        if not self._sampled(program):
-            return fast
         forked = self._forked(program)
         same = all(getattr(fast, name) == getattr(forked, name) for name in _COMPARED)
         with self._lock:
@@ -179,7 +182,7 @@ class Sandbox:
         return fast if same else forked
 
     def _forked(self, program: str, cpu_seconds: float | None = None) -> Execution:
-        way: Path = "sympy" if _NEEDS_PACKAGES.search(program) else "lean"
+        way: Route = "sympy" if _NEEDS_PACKAGES.search(program) else "lean"
         server = self._idle[way].get()
         try:
             execution = server.run(program, cpu_seconds)

@@ -1,13 +1,15 @@
-"""Which programs the straight-line evaluator may look at, and whether CPython would compile what it passed over."""
+"""Static checks of programs for the straight-line interpreter."""
 
 from __future__ import annotations
 
 import ast
 import re
 
+from mmst.verify.programs.bounded import Leave
+
 _MOST_CHARACTERS = 4000  # of a program; also bounds how deep the parser recurses, to within 512 KiB of stack
 _MOST_BRACKETS = 40  # open at a time; parsing a syntax error can take exponential time in them
-# What the parser warns about (an unknown escape, a number running into a word): CPython has the word there.
+# The parser warns about these (an unknown escape, a number running into a word); only CPython prints the warning.
 _WARNED = re.compile(r"\\[^\n\\'\"abfnrtvxuUN0-7]|\d(?:and|else|for|if|in|is|not|or)")
 _BRACKETS = re.compile(r"[()\[\]{}]")
 
@@ -40,10 +42,10 @@ _KNOWN = _STATEMENTS | _EXPRESSIONS | _OPERATORS
 
 
 def compiles_silently(tree: ast.Module) -> bool:
-    """Whether CPython would compile every part, run or not, without an error or a warning.
+    """Whether CPython would compile every part, evaluated or not, without an error or a warning.
 
-    Strict: only what the evaluator knows. Parsing alone does not find a repeated argument, a `return` outside a
-    function, a call of a literal.
+    Strict: accepts only what the interpreter handles. Parsing alone does not find a repeated argument, a `return`
+    outside a function, or a call of a literal.
     """
     return all(map(_known, ast.walk(tree))) and not any(
         type(node) is ast.Return
@@ -68,3 +70,29 @@ def _known(node: ast.AST) -> bool:
         case ast.ImportFrom(module=module):
             return module == "math"
     return type(node) in _KNOWN
+
+
+def bound_names(body: list[ast.stmt]) -> set[str]:
+    """The names that a function's statements bind, which makes them local throughout. Raises Leave for loops etc."""
+    names: set[str] = set()
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=targets):
+                names.update(name.id for target in targets for name in target_names(target))
+            case ast.AugAssign(target=ast.Name(id=name)) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.If(body=taken, orelse=other):
+                names |= bound_names(taken) | bound_names(other)
+            case ast.Expr() | ast.Return() | ast.Pass():
+                pass
+            case _:
+                raise Leave
+    return names
+
+
+def target_names(target: ast.expr) -> list[ast.Name]:
+    """The names that an assignment's target binds. Raises Leave for anything but names."""
+    parts = target.elts if type(target) is ast.Tuple else [target]
+    if not all(type(part) is ast.Name for part in parts):
+        raise Leave
+    return parts  # type: ignore[return-value]

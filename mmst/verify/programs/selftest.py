@@ -1,6 +1,6 @@
-"""A dozen programs that try to break out, run before any other: does this machine really confine a program?
+"""The sandbox's self-test: a dozen programs that try to break out, run before any other.
 
-Each does no harm where it succeeds. Whatever a probe prints after its attempt shows that the attempt worked.
+None does harm if it succeeds. A probe that reaches its last line, which prints, has succeeded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ os._exit(0)""",
 
 
 def failures(run: Callable[[str, float], Execution], memory_bytes: int, output_bytes: int) -> list[str]:
-    """What a program could do here that it must not, in words; empty where all is well.
+    """What a program could do here that it must not, in words; empty if the sandbox holds.
 
     `run(program, cpu_seconds)` runs one program on the forked path.
     """

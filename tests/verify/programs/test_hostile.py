@@ -84,7 +84,7 @@ def _children_of_parents() -> list[int]:
             command, stat = (folder / "cmdline").read_bytes(), (folder / "stat").read_text()
         except OSError:
             continue
-        if b"sandbox/parent.py" in command:
+        if b"programs/parent.py" in command:
             found[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
     return [pid for pid, parent in found.items() if parent != os.getpid() and (parent in found or parent == 1)]
 

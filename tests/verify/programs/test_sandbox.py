@@ -265,6 +265,24 @@ def test_the_fast_path_parses_hostile_text_on_a_small_stack() -> None:
     assert len(seen) == len(texts)
 
 
+def test_the_fast_path_bounds_what_is_printed_and_traced() -> None:
+    """2,300 characters that print 300 MB are left to the sandbox; the process may take 256 MiB."""
+    lines = ["s = " + "'x' + " * 20 + "''", *["s = s + s"] * 5, f"many = [{'s, ' * 50}]"]
+    lines += ["def f():", *[f"    print({'many, ' * 150})"] * 2, "def g():", *["    f()"] * 9, *["g()"] * 9]
+    script = (
+        "import resource, sys\n"
+        "from mmst.verify.programs import straightline\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (256 << 20,) * 2)\n"
+        "assert straightline.run(sys.argv[1]) is None\n"
+        "assert straightline.values_by_line(sys.argv[1]) is None\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)"
+    )
+    command = [sys.executable, "-c", script, "\n".join(lines)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60, "MiB"
+    assert values_by_line("\n".join(lines[:6])) is not None
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="the whole suite is already run by a plain user")
 @pytest.mark.skipif(not Path("/usr/bin/python3.11").exists(), reason="a plain user cannot reach this interpreter")
 def test_a_plain_user_without_privileges_is_protected_too() -> None:
@@ -272,7 +290,7 @@ def test_a_plain_user_without_privileges_is_protected_too() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         shutil.copytree(CHECKOUT / "mmst" / "verify" / "programs", folder / "mmst" / "verify" / "programs")
-        for file in ("__init__.py", "errors.py", "verify/__init__.py"):
+        for file in ("__init__.py", "errors.py", "verify/__init__.py", "verify/fences.py"):
             shutil.copy(CHECKOUT / "mmst" / file, folder / "mmst" / file)
         script = "from mmst.verify.programs import Sandbox\nprint(Sandbox().protection.describe())"
         done = subprocess.run(
