@@ -12,47 +12,50 @@ from pathlib import Path, PosixPath
 from typing import Any
 
 PARTIAL = ".partial"
-"""Ends the names of what is being written; such a name begins with a dot. Left behind by a kill, it counts for nothing
-and is removed when the run is gone on with."""
+"""Suffix of temporary names, which also begin with a dot. A kill may leave such files behind; a resumed run removes
+them."""
 
 
 @contextlib.contextmanager
 def new_file(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target`; what was written there is synced and renamed when the block ends well."""
-    make_directory(target.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
+    """Yield a temporary path next to `target`; its file is synced and renamed to `target` when the block succeeds."""
+    handle, temporary = _temporary(target)
     os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
         temporary.chmod(0o644)
         temporary.replace(target)
-        sync_directory(target.parent)
+        sync(target.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
+def _temporary(target: Path) -> tuple[int, Path]:
+    make_directory(target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
+    return handle, Path(name)
+
+
 def make_directory(directory: Path) -> None:
-    """Make a directory and those above it, durably."""
+    """Create a directory and its parents durably."""
     if not directory.is_dir():
         make_directory(directory.parent)
         directory.mkdir(exist_ok=True)
-        sync_directory(directory.parent)
+        sync(directory.parent)
 
 
 def sync_tree(directory: Path) -> None:
-    """Make everything under a directory durable."""
+    """Make a directory and everything in it durable."""
     for path in directory.rglob("*"):
-        sync_directory(path)
-    sync_directory(directory)
+        sync(path)
+    sync(directory)
 
 
-def sync_directory(directory: Path) -> None:
-    """Make renames in a directory durable, or a file's content."""
-    handle = os.open(directory, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make the content of a file durable, or the names in a directory."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -60,26 +63,24 @@ def sync_directory(directory: Path) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a small text file atomically."""
+    """Write a text file atomically."""
     with new_file(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(target: Path, value: Any) -> None:
-    """Write a JSON file atomically, readable by people."""
+    """Write an indented JSON file atomically."""
     write_text(target, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
 def create_text(target: Path, text: str) -> bool:
-    """Create a file with this text if there is none of that name, as one step; returns whether it was created.
+    """Create a text file in one atomic step; returns False if it exists already.
 
-    An object of a store is created by a conditional put; where a store has none, by looking first.
+    On object stores this is a conditional put, or a check and a put if the store has no conditional puts.
     """
     if not isinstance(target, PosixPath):
         return _create_object(target, text)
-    make_directory(target.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
-    temporary = Path(name)
+    handle, temporary = _temporary(target)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -104,7 +105,7 @@ def _create_object(target: Any, text: str) -> bool:
 
 
 def replace_text(target: Path, text: str) -> None:
-    """Write a small file by renaming, without a sync: for what need not survive a power cut; an object by one put."""
+    """Write a text file atomically but without a sync, so a power cut may lose it; on object stores, by one put."""
     if not isinstance(target, PosixPath):
         target.write_text(text)
         return
@@ -114,20 +115,20 @@ def replace_text(target: Path, text: str) -> None:
 
 
 def append_line(target: Path, value: dict[str, Any]) -> None:
-    """Append one JSON object as a line, in one write. A kill may tear the last line of such a file."""
+    """Append a JSON object as a line, in one write. A kill may tear the last line."""
     make_directory(target.parent)
     with target.open("ab") as file:
         file.write((json.dumps(value, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace"))
 
 
 ADDED_LATER = frozenset({"held_out.json", "README.md"})
-"""What a checkpoint gets once it was evaluated: no part of the checksum that its training committed."""
+"""Files that a checkpoint gets after its training was committed, so its checksum leaves them out."""
 
 
 def checksum(path: Path) -> str:
-    """blake2b-128 of a file, or of all files under a directory with their names, as hex.
+    """blake2b-128 of a file, or of the names and contents of all files in a directory, as hex.
 
-    Of a directory, neither those `ADDED_LATER` count nor what a kill left behind while one of them was written.
+    In directories, temporary files and those in ADDED_LATER do not count.
     """
     digest = hashlib.blake2b(digest_size=16)
     for file in sorted(filter(_counts, path.rglob("*"))) if path.is_dir() else [path]:

@@ -1,23 +1,22 @@
-"""JSON lines in and out, for every command: `-` is standard input or output, errors name file and line."""
+"""JSON lines in and out, for every command: `-` is standard input or output; errors name file and line."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from mmst.errors import InputError
+from mmst.files import new_file
 
 STANDARD = "-"
 
 
 def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON lines file one by one; blank lines are passed over.
+    """Yield the objects of a JSON lines file; blank lines are skipped.
 
     Raises InputError for a missing file, a line that is not JSON and a line that is not an object.
     """
@@ -46,30 +45,29 @@ def _parse(lines: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
 
 
 def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows as JSON lines and return how many; a file appears whole or not at all."""
+    """Write rows as JSON lines and return their number.
+
+    A regular file appears whole or not at all, and a link is followed; a device or a pipe is written to.
+    """
     if str(path) == STANDARD:
         return _dump(sys.stdout, rows)
     target = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            count = _dump(file, rows)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-    return count
+    with ExitStack() as stack:
+        try:
+            if target.exists() and not target.is_file():
+                file = stack.enter_context(target.open("w", encoding="utf-8"))
+            else:
+                temporary = stack.enter_context(new_file(target.resolve()))
+                file = stack.enter_context(temporary.open("w", encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        return _dump(file, rows)
 
 
 def _dump(file: Any, rows: Iterable[dict[str, Any]]) -> int:
     count = 0
     for row in rows:
-        # Model text may hold lone surrogates; they are escaped rather than refused.
+        # Model text may hold lone surrogates; they are escaped instead of refused.
         file.write(json.dumps(row, ensure_ascii=True) + "\n")
         count += 1
     return count

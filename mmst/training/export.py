@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmst.config import LoraConfig
-from mmst.files import PARTIAL, sync_directory, sync_tree
+from mmst.files import PARTIAL, sync, sync_tree
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ def write_checkpoint(
     sync_tree(temporary)
     shutil.rmtree(directory, ignore_errors=True)
     temporary.rename(directory)
-    sync_directory(directory.parent)
+    sync(directory.parent)
 
 
 def gathered_weights(model: Any, trainable_only: bool) -> dict[str, torch.Tensor] | None:
