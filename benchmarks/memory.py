@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 from rich.console import Console
 from rich.table import Table
@@ -24,12 +23,13 @@ from rich.table import Table
 from mmst.config.file import build_config
 from mmst.methods import METHODS, methods_named
 from mmst.methods.prompts import PromptFormat
-from mmst.records import Completion, Problem, Solution
+from mmst.progress import Reporter
+from mmst.records import Completion, Problem, Solution, TrainingRow
 from mmst.runs.directory import RunDirectory
-from mmst.runs.stages import KEEPING
 from mmst.runs.tables import write_table
-from mmst.stages.filter import filter_, read_kept
-from mmst.stages.rows import TrainingRow, pool_rows
+from mmst.stages.context import StageContext
+from mmst.stages.filter import filter_solutions, read_kept
+from mmst.stages.pool import pool_rows
 from mmst.verify.programs import Sandbox
 
 SAMPLES, PART = 8, 2048
@@ -72,9 +72,8 @@ def one(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory, Sandbox(allow_weak=True) as sandbox:
         run = RunDirectory(Path(directory))
         round_, before = run.round(1), peak()
-        context = SimpleNamespace(
-            config=config, run=run, problems={"train": train}, methods=methods_named(["cot", "pot"])
-        )
+        methods = methods_named(["cot", "pot"])
+        context = StageContext(config, run, {"train": train}, methods, None, Reporter())  # type: ignore[arg-type]
         seconds, wall = {}, time.process_time()
         with round_.stage("generate") as commit:
             for place in range(0, len(train), PART // SAMPLES):
@@ -82,17 +81,17 @@ def one(count: int) -> dict[str, float]:
                 rows = write_table(path, Solution, solutions(train[place : place + PART // SAMPLES], sandbox))
                 commit.parts.append(round_.part(path, rows))
         seconds["verifier"], wall = time.process_time() - wall, time.process_time()
-        filter_(context, round_)  # type: ignore[arg-type]
+        filter_solutions(context, round_)
         seconds["filter"], wall = time.process_time() - wall, time.process_time()
         questions = {problem.id: problem.question for problem in train}
-        natives, rationalized, translations = (read_kept(round_, stage) for stage in KEEPING)
-        rows = pool_rows(natives, translations, questions, PromptFormat(), False, False, rationalized=rationalized)
+        kept = (("native", row) for row in read_kept(round_, "filter"))
+        rows = pool_rows(kept, questions, PromptFormat(), False, False)
         pool = write_table(round_.pool, TrainingRow, rows)
         seconds["pool"] = time.process_time() - wall
-        kept = round_.figures("filter")["kept"]
-        assert pool == kept
+        count_kept = round_.figures("filter")["kept"]
+        assert pool == count_kept
     seconds = {f"{name}_us": round(1e6 * value / count, 1) for name, value in seconds.items()}
-    return {"solutions": count, "kept": kept, "problems_mib": round(before), "peak_mib": round(peak()), **seconds}
+    return {"solutions": count, "kept": count_kept, "problems_mib": round(before), "peak_mib": round(peak()), **seconds}
 
 
 def main() -> int:

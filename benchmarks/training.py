@@ -73,8 +73,6 @@ def our_step(root: Path, training: TrainingConfig, encoded: Encoded) -> Callable
         seed=0,
         threads=1,
         gpu=False,
-        snapshot_step=None,
-        snapshot=None,
     )
     train_model = TrainModel(task)
 

@@ -24,7 +24,7 @@ from mmst.errors import InputError
 from mmst.methods import methods_of
 from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
-from mmst.runs.directory import RoundDirectory
+from mmst.runs.directory import OnCommit, RoundDirectory, nothing
 from mmst.runs.ending import stop_reason
 from mmst.runs.live import Live
 from mmst.runs.opening import check_resumable, opened
@@ -34,7 +34,7 @@ from mmst.runs.stages import stages_in, stages_of
 from mmst.runs.status import round_line, write_rounds
 from mmst.stages.context import StageContext
 from mmst.stages.evaluate import evaluate
-from mmst.stages.filter import filter_, refuse_nothing_kept
+from mmst.stages.filter import filter_solutions, refuse_nothing_kept
 from mmst.stages.generate import generate
 from mmst.stages.preflight import check_model, check_teacher
 from mmst.stages.prepare import prepare
@@ -47,7 +47,7 @@ from mmst.tracking import Figures
 
 STAGES: dict[str, Callable[[StageContext, RoundDirectory], None]] = {
     "generate": generate,
-    "filter": filter_,
+    "filter": filter_solutions,
     "rationalize": rationalize,
     "translate": translate,
     "train": train,
@@ -58,7 +58,9 @@ OnRound = Callable[[RoundDirectory, Callable[[str], None]], object]
 """Called with each finished round and a function that prints a line; the command line writes the round's page."""
 
 
-def self_train(config: Config, root: Path, report: Reporter, on_round: OnRound | None = None) -> str:
+def self_train(
+    config: Config, root: Path, report: Reporter, on_round: OnRound | None = None, on_commit: OnCommit = nothing
+) -> str:
     """Run the loop in a run directory, or resume it there, until it ends. Returns why it ended.
 
     Raises InputError for bad problems, a missing model, a directory that holds another run, and a round that kept
@@ -68,7 +70,7 @@ def self_train(config: Config, root: Path, report: Reporter, on_round: OnRound |
     check_model(config.model)
     check_teacher(config.teacher)
     sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
-    with opened(root, config, report.line) as run:
+    with opened(root, config, report.line, on_commit) as run:
         problems = prepare(run, config, sets, report)
         rounds = config.rounds
         for path, fault in run.gaps(lambda number: stages_in(run, config, number)):

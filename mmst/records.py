@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+_THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+
+
+def without_thinking(text: str) -> str:
+    """The text without `<think>...</think>`, also where the prompt opened it or the model never closed it."""
+    before, closed, after = text.partition("</think>")
+    return _THINKING.sub("", after if closed and "<think>" not in before else text)
+
 
 class Problem(BaseModel):
     """One problem.
 
-    `views` are solutions that came with the data, by annotation style: `cot` (rationale), `program` (Python),
+    `views` are annotated solutions that came with the data, by style: `cot` (rationale), `program` (Python),
     `equation` (one infix expression), `system` (equations over names), `socratic` (pairs of sub-question and
-    answer) and `prefix` (prefix expression tree). `meta` is whatever else is known and is carried along.
+    answer) and `prefix` (prefix expression tree). `meta` holds further fields of the data.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,8 +38,8 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One completion asked of the model. `seed` makes it repeatable; see `mmst.runs.seeds`. `role` says who is asked,
-    where roles are checkpoints of their own."""
+    """A request for one completion. `seed` makes it repeatable (see `mmst.runs.seeds`); `role` selects the checkpoint
+    where roles have their own."""
 
     prompt: str
     seed: int
@@ -43,12 +52,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model wrote. `finish_reason` is `stop` (it ended), `length` (cut off by the token limit) or `error`
-    (it was asked in vain, as often as that is done)."""
+    """The text that a model wrote. `finish_reason` is `stop` (it ended), `length` (the token limit cut it off) or
+    `error` (no reply after all retries)."""
 
     text: str
     finish_reason: str
     tokens: int
+
+    @property
+    def visible(self) -> str:
+        """The text without thinking."""
+        return without_thinking(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verifying gave: `ok` with an answer, or why there is none. Never an exception turned into "wrong".
+    """The result of verifying: `ok` with an answer, or the reason why there is none. An error is never "wrong".
 
     Statuses: ok, no_answer, no_reply, truncated, syntax_error, runtime_error, timeout, memory, output_limit,
     forbidden, crashed; of equations also underdetermined, contradictory, several_solutions, not_numeric, unsolved; of
@@ -76,10 +90,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """One text that a model produced for one problem by one method, with its verdict: a row of `solutions/`.
+    """One text that a model wrote for one problem by one method, with its verdict: a row of `solutions/`.
 
-    `origin_id` is the solution that it was translated from, none for a native one. `role` and `turn` tell apart
-    the requests of a method that talks to the model more than once.
+    `origin_id` is the solution that this one was translated from, None for a native one. `role` and `turn` tell apart
+    the requests of a method that talks to the model more than once; all but its last turn have the status `turn`.
     """
 
     solution_id: str
@@ -100,21 +114,19 @@ class Solution:
     answer: str | None
     key: str | None
 
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One row to train on: loss on the completion (and the end of text) only. `task` names its share of the mixture,
-    `role` who learns from it."""
-
-    prompt: str
-    completion: str
-    task: str
-    role: str = "solver"
+    @property
+    def visible(self) -> str:
+        """The text without thinking: what is filtered, translated and trained on."""
+        return without_thinking(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class FilterDecision:
-    """A row of `decisions.parquet`: what became of a solution, and the label that it was held against."""
+    """The filter's decision about a solution, and the label that it was compared with: a row of `decisions.parquet`.
+
+    `reason` begins with kept, not_ok:<status>, no_label, wrong, undecided (the comparison with the label was),
+    no_calculation, calculation (a false one), duplicate, cap or balance.
+    """
 
     solution_id: str
     problem_id: str
@@ -125,3 +137,31 @@ class FilterDecision:
     support: float
     kept: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example to train on; the loss covers the completion and the end of text. `task` names its share of the
+    mixture, `role` the checkpoint that learns from it."""
+
+    prompt: str
+    completion: str
+    task: str
+    role: str = "solver"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """An example with its origin: a row of `pool.parquet`.
+
+    `source` is view, native, rationalized, translated or pair; `solution_id` is the solution that the row shows, None
+    for views.
+    """
+
+    prompt: str
+    completion: str
+    task: str
+    role: str
+    source: str
+    problem_id: str
+    solution_id: str | None

@@ -15,7 +15,7 @@ from mmst.runs.status import write_rounds
 from mmst.runs.tables import write_table
 from mmst.stages.context import StageContext
 from mmst.stages.evaluate import outcomes_of
-from mmst.stages.filter import filter_
+from mmst.stages.filter import filter_solutions
 from mmst.stages.prepare import prepare
 from mmst.stages.promote import promote
 
@@ -56,7 +56,7 @@ def small_run(root: Path, **settings: object) -> RunDirectory:
             "statuses": {"cot": {"ok": 1, "no_answer": 1}, "pot": {"ok": 1, "timeout": 1}},
             "sandbox": {},
         }
-    filter_(context, run.round(1))
+    filter_solutions(context, run.round(1))
     _checkpoint(run.round(1))
     _evaluate(context, run.round(1), right=2)
     promote(context, run.round(1))
@@ -99,4 +99,4 @@ def _evaluate(context: StageContext, round_: RoundDirectory, right: int) -> None
         write_table(path, Solution, rows)
         write_json(round_.evaluation / "figures.json", figures)
         commit.parts = [round_.part(path, len(rows)), round_.part(round_.evaluation / "figures.json")]
-        commit.figures = {**figures, "flat": None}
+        commit.figures = figures

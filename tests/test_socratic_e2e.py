@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from mmst.methods.socratic import pairs_in
-from mmst.records import Solution
+from mmst.records import Solution, TrainingRow
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
-from mmst.stages.rows import TrainingRow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -27,7 +26,7 @@ MICRO = {
     },
     "methods": ["socratic"],
     "model": {"scratch": {"width": 64, "layers": 2, "heads": 2, "context": 160}},
-    "round0": {"schedule": {"steps": 150, "learning_rate": 5e-3}, "flat_at": 1},
+    "round0": {"schedule": {"steps": 150, "learning_rate": 5e-3}},
     "rounds": {"max": 1},
     "sampling": {"k": 2, "max_tokens": 48},
     "training": {"batch": 32, "schedule": {"steps": 10, "learning_rate": 1e-3}},

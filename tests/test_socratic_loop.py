@@ -17,10 +17,9 @@ from mmst.config.file import build_config
 from mmst.methods.socratic import pairs_in
 from mmst.problems.synthetic import SyntheticSpec, make_sets
 from mmst.progress import Reporter
-from mmst.records import Completion, Request, Solution, Verdict
+from mmst.records import Completion, Request, Solution, TrainingRow, Verdict
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
-from mmst.stages.rows import TrainingRow
 from mmst.training import TrainingResult
 
 SPEC = SyntheticSpec(train=12, annotated=12, dev=6, test=9, views=["socratic"], views_everywhere=["socratic"])
@@ -106,7 +105,6 @@ def run(request, tmp_path, monkeypatch) -> RunDirectory:
         "methods": ["socratic"],
         "socratic": {"models": request.param},
         "model": {"scratch": {"width": 32, "layers": 1, "heads": 1}},
-        "round0": {"flat_at": 1},
         "rounds": {"max": 1},
         "sampling": {"k": 1},
     }

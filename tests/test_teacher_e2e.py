@@ -14,12 +14,11 @@ from micro import MICRO
 from test_loop import command
 
 from mmst.config.file import build_config
-from mmst.records import FilterDecision, Solution
+from mmst.records import FilterDecision, Solution, TrainingRow
 from mmst.runs.directory import RunDirectory
 from mmst.runs.opening import fork
 from mmst.runs.tables import read_table
-from mmst.stages.filter import DECISIONS, read_kept
-from mmst.stages.rows import TrainingRow
+from mmst.stages.filter import read_kept
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 KEY = "sk-very-secret-0123456789"
@@ -32,7 +31,7 @@ TREE = {
     "sampling": {"k": 1, "max_tokens": 64},
     "hint": {"enabled": True, "k": 2},
     "evaluation": {"limit": 20},
-    "round0": {**MICRO["round0"], "flat_at": 1},
+    "round0": MICRO["round0"],
 }
 
 
@@ -79,7 +78,7 @@ def test_the_model_is_asked_again_with_the_answer_for_what_nothing_was_kept_of(t
     assert figures["solutions"] == len(rationalized) == figures["problems"] * 2 * 2
     assert figures["grows_by"] == pytest.approx(figures["kept"] / round_.figures("filter")["kept"], abs=1e-3)
     assert "unsolved problems were solved with their answer at hand" in said
-    decisions = list(read_table(round_.rationalizations / DECISIONS, FilterDecision))
+    decisions = list(read_table(round_.rationalizations / "decisions.parquet", FilterDecision))
     assert {decision.solution_id for decision in decisions} == {row.solution_id for row in rationalized}
 
 

@@ -49,8 +49,11 @@ class AgreementConfig(Section):
     samples: Count = 1
     """Each method solves a problem at least this many times where agreement makes labels. Asked twice, a method can
     contradict itself; with `methods: 1` the others then speak for it."""
+    min_samples: Count = 2
+    """At least this many samples, over all methods, must give the answer."""
     share: Share = 0.5
-    """Least share of all readable samples of the problem, over all methods, that must give the answer."""
+    """At least this share of all samples of the problem, over all methods, must give the answer. A sample without an
+    answer counts against it."""
     raise_to: Share | None = None
     """Share from the second round on (ScPO raises 0.5 to 0.7); none keeps `share`."""
 
@@ -66,6 +69,9 @@ class FilterConfig(Section):
     """At most so many native solutions per problem and method in the pool, over all rounds."""
     balance: float | None = Field(default=None, gt=0)
     """No method keeps more than this many times the rows of the method that kept fewest; none: no limit."""
+    math_verify: bool = False
+    """Ask Math-Verify, in a process with a time limit, where canonical forms cannot tell whether two answers are equal.
+    Otherwise such a solution gets the reason `undecided`."""
     check_calculations: bool = True
     """Drop a rationale that states a false calculation even when its answer is right (RFT)."""
 

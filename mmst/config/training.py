@@ -106,6 +106,3 @@ class RoundZeroConfig(Section):
     """Own schedule; none uses `training.schedule`."""
     mixture: dict[str, Annotated[float, Field(ge=0)]] | None = None
     """Own mixture; none uses `training.mixture`."""
-    flat_at: Share = 0.8
-    """Evaluate a checkpoint at this share of the steps too; round 0 is flat when every method's dev accuracy
-    there is within 3 points of the final one. 1 switches it off."""

@@ -1,7 +1,20 @@
 """Accuracy, votes, intervals, and how methods complement each other. Pure functions over answers."""
 
 from mmst.evaluation.ensemble import Choice, cascade, vote, weighted
-from mmst.evaluation.figures import Outcome, figures_of, paired
-from mmst.evaluation.statistics import mcnemar, phi, wilson
+from mmst.evaluation.figures import Outcome, figures_of, paired, without_problems
+from mmst.evaluation.statistics import mcnemar, pass_at_k, phi, wilson
 
-__all__ = ["Choice", "Outcome", "cascade", "figures_of", "mcnemar", "paired", "phi", "vote", "weighted", "wilson"]
+__all__ = [
+    "Choice",
+    "Outcome",
+    "cascade",
+    "figures_of",
+    "mcnemar",
+    "paired",
+    "pass_at_k",
+    "phi",
+    "vote",
+    "weighted",
+    "wilson",
+    "without_problems",
+]

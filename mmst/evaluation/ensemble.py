@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Answers = Mapping[str, Sequence[str | None]]
-"""Canonical answers of one problem by method, one per sample, none where a sample gave none."""
+"""Canonical answers of one problem by method, one per sample; None where a sample gave no answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What an ensemble answers: the canonical answer, none where nothing was readable, and how many of all `samples`
-    that give an answer give this one (`support`)."""
+    """The answer of an ensemble: `key` is canonical, None if no sample gave an answer; `support` of the `samples` that
+    gave an answer gave this one."""
 
     key: str | None
     support: int
@@ -25,21 +25,21 @@ class Choice:
 
 
 def vote(answers: Answers, trust: Mapping[str, float]) -> Choice:
-    """The answer that most samples of all methods give (self-consistency, Wang et al. 2022, over methods).
+    """Majority vote over the samples of all methods (self-consistency, Wang et al. 2022, over methods).
 
-    `trust` is each method's accuracy on dev problems: between equals the one whose best method is trusted most
-    decides; without it the methods' order does.
+    `trust` is each method's accuracy on dev problems. A tie goes to the answer of the most trusted method, or of the
+    first method if none is trusted more.
     """
     return _heaviest(answers, trust, weighted=False)
 
 
 def weighted(answers: Answers, trust: Mapping[str, float]) -> Choice:
-    """A vote in which a sample counts as much as its method is right on dev problems."""
+    """A vote in which a sample weighs as much as its method's accuracy on dev problems (`trust`)."""
     return _heaviest(answers, trust, weighted=True)
 
 
 def cascade(answers: Answers, order: Sequence[str]) -> Choice:
-    """The first method, in this order, whose first sample gives an answer: what fails to execute falls through."""
+    """The answer of the first method, in this order, whose first sample gives one: failed executions fall through."""
     key = next((answers[m][0] for m in order if answers.get(m) and answers[m][0] is not None), None)
     given = [given for samples in answers.values() for given in samples if given is not None]
     return Choice(key, given.count(key) if key is not None else 0, len(given))

@@ -1,42 +1,40 @@
-"""From every method's answer to every problem to the figures of a round."""
+"""The figures of a round, from every method's answers to every problem."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 from mmst.evaluation.ensemble import Answers, cascade, vote, weighted
-from mmst.evaluation.statistics import mcnemar, phi, wilson
+from mmst.evaluation.statistics import mcnemar, pass_at_k, phi, wilson
+
+ENSEMBLES = ("vote", "weighted", "cascade")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What all methods answered to one problem.
+    """The answers of all methods to one problem.
 
-    `keys` has the canonical answer of each method, none where it gave no answer; `gold` is the reference's, none
-    where there is none. `slices` names groups of problems that are also reported apart; `further` are the answers of
-    further samples, which only votes look at. `aside` has answers that were given with help from the data: they are
-    reported over the problems where there is such help, and have no vote.
+    answers: canonical answers by method, one per sample, the greedy one first; None where a sample gave no answer.
+    right: those canonical answers that equal the reference answer; None for a problem without one.
+    slices: groups of problems that this one belongs to; each is also reported separately.
+    aside: answers given with help from the data, by name. They are reported over the problems that have such help,
+        and have no vote.
     """
 
     problem_id: str
-    keys: Mapping[str, str | None]
-    gold: str | None
+    answers: Answers
+    right: Collection[str | None] | None
     slices: frozenset[str] = frozenset()
-    further: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     aside: Mapping[str, str | None] = field(default_factory=dict)
 
-    @property
-    def answers(self) -> Answers:
-        """Every sample of every method."""
-        return {method: (key, *self.further.get(method, ())) for method, key in self.keys.items()}
-
-    def right(self, key: str | None) -> bool:
+    def is_right(self, answer: str | None) -> bool:
         """Whether an answer equals the reference."""
-        return key is not None and key == self.gold
+        return answer is not None and answer in (self.right or ())
 
 
 def figures_of(
@@ -49,69 +47,108 @@ def figures_of(
 
     Parameters
     ----------
-    outcomes, methods: what was answered, and the methods to report.
-    trust: accuracy of each method on dev problems, for votes; none takes that on these problems.
-    order: of the methods in a cascade; none takes `methods`.
+    outcomes, methods: the answers, and the methods to report.
+    trust: accuracy of each method on dev problems, for votes; None takes the accuracy on these problems.
+    order: order of the methods in a cascade; None takes `methods`.
 
     Returns
     -------
-    `n` problems, of which `answered` have a reference answer; over these `accuracy` of each method, `vote` and `any`
-    with 95 % `intervals` (Wilson), the same of each way to combine methods (`ensembles`), `slices` with the same
-    apart, and `phi` of each two methods' successes, over all problems and over those that at least one of all methods
-    solved (there it is negative by construction). `agreement`: share of problems on which at least two methods give
-    the same answer and none more often another, and how often that answer is right. Without reference answers
-    accuracies are none. `right` lists the problems that each method solved, for paired tests.
+    n, answered: number of problems, and of those with a reference answer. All but `agreement` is about the latter.
+    accuracy, intervals: of each method's greedy answer, of `vote` (majority vote over methods and samples) and of
+        `any` (at least one method is right), with 95 % Wilson intervals. None without reference answers.
+    pass@k, maj@k: {method: {k: share}} where methods have several samples: at least one of k samples is right
+        (unbiased estimator, Chen et al. 2021), and the majority of all k samples is right. `any` in `pass@k` takes k
+        samples of every method.
+    ensembles: accuracy and intervals of `vote`, `weighted` and `cascade`.
+    slices: n, accuracy and intervals of each group of problems.
+    agreement: share of problems on which at least two methods give the same answer and no other answer has as many
+        methods; how often that answer is right (`precision`).
+    phi: correlation of each two methods' successes, over all problems and over those that some method solved (the
+        latter is negative by construction).
+    problem_ids: the problems with a reference answer, in order.
+    right: {name: ids of the problems that it solved, in order} for every method, `vote`, `weighted`, `cascade` and
+        `any`. Per-problem correctness for paired tests: 1 for an id that is listed, 0 for the rest of `problem_ids`.
     """
-    answered = [outcome for outcome in outcomes if outcome.gold is not None]
-    right = {method: {o.problem_id for o in answered if o.right(o.keys.get(method))} for method in methods}
+    answered = [outcome for outcome in outcomes if outcome.right is not None]
+    right = {m: [o.problem_id for o in answered if o.is_right(_greedy(o, m))] for m in methods}
     if trust is None:
         trust = {method: len(solved) / max(1, len(answered)) for method, solved in right.items()}
-    combined = {
-        "vote": {o.problem_id for o in answered if o.right(vote(o.answers, trust).key)},
-        "weighted": {o.problem_id for o in answered if o.right(weighted(o.answers, trust).key)},
-        "cascade": {o.problem_id for o in answered if o.right(cascade(o.answers, order or methods).key)},
-    }
-    right["vote"] = combined["vote"]
-    right["any"] = set().union(*(right[method] for method in methods))
+    right["vote"] = [o.problem_id for o in answered if o.is_right(vote(o.answers, trust).key)]
+    right["weighted"] = [o.problem_id for o in answered if o.is_right(weighted(o.answers, trust).key)]
+    right["cascade"] = [o.problem_id for o in answered if o.is_right(cascade(o.answers, order or methods).key)]
+    right["any"] = [o.problem_id for o in answered if any(o.is_right(_greedy(o, m)) for m in methods)]
     aside = sorted({name for o in answered for name in o.aside})
-    for name in aside:
-        right[name] = {o.problem_id for o in answered if o.right(o.aside.get(name))}
-    names = sorted({name for outcome in answered for name in outcome.slices})
+    right |= {name: [o.problem_id for o in answered if o.is_right(o.aside.get(name))] for name in aside}
+    solved = {name: frozenset(ids) for name, ids in right.items()}
+    reported = [*methods, "vote", "any", *aside]
     return {
-        **_accuracy(answered, right, aside),
+        **_accuracy(answered, solved, reported, aside),
         "n": len(outcomes),
         "answered": len(answered),
-        "ensembles": _accuracy(answered, combined),
-        "slices": {name: _accuracy([o for o in answered if name in o.slices], right, aside) for name in names},
+        **_of_samples(answered, methods),
+        "ensembles": _accuracy(answered, solved, ENSEMBLES),
+        "slices": {
+            name: _accuracy([o for o in answered if name in o.slices], solved, reported, aside)
+            for name in sorted({name for o in answered for name in o.slices})
+        },
         "agreement": _agreement(outcomes),
-        "phi": {f"{a}-{b}": _phis(answered, right, a, b) for a, b in combinations(methods, 2)},
-        "right": {name: sorted(solved) for name, solved in right.items()},
+        "phi": {f"{a}-{b}": _phis(answered, solved, a, b) for a, b in combinations(methods, 2)},
+        "problem_ids": [o.problem_id for o in answered],
+        "right": right,
     }
 
 
-def _accuracy(outcomes: Sequence[Outcome], right: Mapping[str, set[str]], aside: Sequence[str] = ()) -> dict[str, Any]:
-    n = len(outcomes)
-    if not n:
+def without_problems(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of one set without what they list per problem."""
+    return {name: value for name, value in figures.items() if name not in ("problem_ids", "right")}
+
+
+def _greedy(outcome: Outcome, method: str) -> str | None:
+    return next(iter(outcome.answers.get(method, ())), None)
+
+
+def _accuracy(
+    outcomes: Sequence[Outcome], solved: Mapping[str, frozenset[str]], names: Sequence[str], aside: Sequence[str] = ()
+) -> dict[str, Any]:
+    if not outcomes:
         return {"n": 0, "accuracy": None, "intervals": None}
-    tried = {name: [o for o in outcomes if name not in aside or name in o.aside] for name in right}
-    counts = {name: (sum(o.problem_id in right[name] for o in of), len(of)) for name, of in tried.items() if of}
+    tried = {name: [o for o in outcomes if name not in aside or name in o.aside] for name in names}
+    counts = {name: (sum(o.problem_id in solved[name] for o in of), len(of)) for name, of in tried.items() if of}
     return {
-        "n": n,
+        "n": len(outcomes),
         "accuracy": {name: count / total for name, (count, total) in counts.items()},
         "intervals": {name: wilson(count, total) for name, (count, total) in counts.items()},
     }
 
 
+def _of_samples(outcomes: Sequence[Outcome], methods: Sequence[str]) -> dict[str, Any]:
+    """pass@k for k = 1, 2, 4, ... and all n samples, and maj@n; nothing for a single sample."""
+    n = max((len(answers) for o in outcomes for answers in o.answers.values()), default=1)
+    if n == 1:
+        return {}
+    passed: dict[str, dict[str, float]] = {name: {} for name in (*methods, "any")}
+    for k in sorted({*(2**power for power in range(n.bit_length()) if 2**power < n), n}):
+        missed = [
+            [1 - pass_at_k(len(o.answers[m]), sum(map(o.is_right, o.answers[m])), k) for m in methods] for o in outcomes
+        ]
+        for name, shares in zip(methods, zip(*missed, strict=True), strict=True):
+            passed[name][str(k)] = 1 - math.fsum(shares) / len(outcomes)
+        passed["any"][str(k)] = 1 - math.fsum(map(math.prod, missed)) / len(outcomes)
+    majority = {m: sum(o.is_right(vote({m: o.answers[m]}, {}).key) for o in outcomes) for m in methods}
+    return {"pass@k": passed, "maj@k": {m: {str(n): count / len(outcomes)} for m, count in majority.items()}}
+
+
 def _agreement(outcomes: Iterable[Outcome]) -> dict[str, Any]:
-    """How often methods agree, and how often what they agree on is right."""
+    """How often methods agree, and how often the answer on which they agree is right."""
     total = agreed = verified = right = 0
     for outcome in outcomes:
         total += 1
-        counts = Counter(key for key in outcome.keys.values() if key is not None).most_common(2)
+        greedy = (_greedy(outcome, method) for method in outcome.answers)
+        counts = Counter(key for key in greedy if key is not None).most_common(2)
         if counts and counts[0][1] >= 2 and (len(counts) == 1 or counts[0][1] > counts[1][1]):
             agreed += 1
-            verified += outcome.gold is not None
-            right += outcome.right(counts[0][0])
+            verified += outcome.right is not None
+            right += outcome.is_right(counts[0][0])
     return {
         "share": agreed / total if total else 0.0,
         "precision": right / verified if verified else None,
@@ -119,25 +156,23 @@ def _agreement(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     }
 
 
-def _phis(outcomes: Sequence[Outcome], right: Mapping[str, set[str]], a: str, b: str) -> dict[str, float | None]:
-    cells = Counter((o.problem_id in right[a], o.problem_id in right[b]) for o in outcomes)
+def _phis(outcomes: Sequence[Outcome], solved: Mapping[str, frozenset[str]], a: str, b: str) -> dict[str, float | None]:
+    cells = Counter((o.problem_id in solved[a], o.problem_id in solved[b]) for o in outcomes)
     both, first, second = cells[True, True], cells[True, False], cells[False, True]
-    solved = sum(o.problem_id in right["any"] for o in outcomes)
     return {
         "all": phi(both, first, second, cells[False, False]),
-        "any_solved": phi(both, first, second, solved - both - first - second),
+        "any_solved": phi(both, first, second, len(solved["any"]) - both - first - second),
     }
 
 
 def paired(before: Mapping[str, Iterable[str]], after: Mapping[str, Iterable[str]]) -> dict[str, dict[str, float]]:
     """Exact McNemar test of each method's successes against an earlier round's on the same problems.
 
-    Takes the `right` of both; returns `gained`, `lost` and the two-sided `p`.
+    Takes the `right` of both; returns `gained`, `lost` and the two-sided `p` of each name in both.
     """
     result = {}
-    for name in after:
-        if name in before:
-            then, now = set(before[name]), set(after[name])
-            gained, lost = len(now - then), len(then - now)
-            result[name] = {"gained": gained, "lost": lost, "p": mcnemar(gained, lost)}
+    for name in (name for name in after if name in before):
+        then, now = set(before[name]), set(after[name])
+        gained, lost = len(now - then), len(then - now)
+        result[name] = {"gained": gained, "lost": lost, "p": mcnemar(gained, lost)}
     return result

@@ -9,18 +9,18 @@ _Z = 1.959963984540054
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927); (0, 1) where nothing was tried."""
+    """95 % interval of a share (Wilson 1927); (0, 1) for n = 0."""
     if n == 0:
         return 0.0, 1.0
     share, square = successes / n, _Z * _Z
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = _Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    # The share itself bounds what rounding errors do at 0 and 1.
+    # Rounding errors at shares of 0 and 1 must not exclude the share itself.
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided p-value of the exact McNemar test: `gained` problems went from wrong to right, `lost` the other way."""
+    """Two-sided p-value of the exact McNemar test: `gained` problems turned right, `lost` ones turned wrong."""
     n = gained + lost
     if n == 0:
         return 1.0
@@ -29,9 +29,14 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def phi(both: int, only_first: int, only_second: int, neither: int) -> float | None:
-    """Correlation of two yes/no successes over problems (Pearson's phi); none where one of them never varies."""
+    """Correlation of two binary outcomes over problems (Pearson's phi); None where one of them never varies."""
     first, second = both + only_first, both + only_second
     rest = (only_second + neither) * (only_first + neither)
     if not first * second * rest:
         return None
     return (both * neither - only_first * only_second) / math.sqrt(first * second * rest)
+
+
+def pass_at_k(n: int, right: int, k: int) -> float:
+    """Probability that at least one of k samples is right, from n samples of which `right` are (Chen et al. 2021)."""
+    return 1.0 - math.comb(n - right, k) / math.comb(n, k)

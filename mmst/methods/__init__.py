@@ -20,7 +20,7 @@ METHODS: dict[str, Method] = {}
 
 
 def register(method: Method) -> Method:
-    """Make a method known by its name, also to `config.methods`."""
+    """Register a method under its name, also for `config.methods`."""
     METHODS[method.name] = method
     return method
 
@@ -30,7 +30,7 @@ for _method in (ChainOfThought(), ProgramOfThought(), EquationOfThought(), Prefi
 
 
 def methods_named(names: list[str]) -> list[Method]:
-    """The methods of these names, in this order. Raises InputError for a name that is not registered or given twice."""
+    """The methods of these names, in this order. Raises InputError for an unregistered name or a repeated one."""
     for name in names:
         if name not in METHODS:
             raise InputError(f"methods: there is no method `{name}`; there are {', '.join(sorted(METHODS))}")
@@ -40,22 +40,22 @@ def methods_named(names: list[str]) -> list[Method]:
 
 
 def methods_of(config: Config) -> list[Method]:
-    """The methods of a run, with its settings. Raises InputError as `methods_named` does."""
+    """The methods of a run, with its settings. Raises InputError as `methods_named`."""
     return [method.configured(config) for method in methods_named(config.methods)]
 
 
 def all_methods(config: Config) -> dict[str, Method]:
-    """Every registered method by its name, with the settings of a run."""
+    """All registered methods by name, with the settings of a run."""
     return {name: method.configured(config) for name, method in METHODS.items()}
 
 
 def method_and_view(name: str, methods: Mapping[str, Method] = METHODS) -> tuple[Method, str] | None:
-    """The method of this name with its view, or the method that a view of this name shows; none where there is none."""
+    """The method of this name and its view, or the method that the view of this name shows; None if neither exists."""
     if name in methods:
         return methods[name], methods[name].view
     return next(((m, name) for m in methods.values() if name == m.view or name in m.other_views), None)
 
 
 def cascade_order(methods: Sequence[Method], named: Sequence[str] = ()) -> list[str]:
-    """The names of methods in the order of a cascade: as named, else those that are executed before the others."""
+    """Method names in the order of a cascade: `named`, or else executed methods before the others."""
     return list(named) or [m.name for m in sorted(methods, key=lambda method: not method.executed)]

@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mmst.methods.duplicates import text_key
-from mmst.methods.method import Method
-from mmst.methods.prompts import FewShotExample, TaskPrompt
+from mmst.methods.method import Method, text_key, verdict_on
+from mmst.methods.prompts import TaskPrompt, few_shot
 from mmst.problems.views import calculations_of, prefix_of, read_equation, read_prefix
 from mmst.records import Verdict
-from mmst.verify.answers import read_answer
 from mmst.verify.answers.numerals import answer_text
 from mmst.verify.equations.expression import Unreadable
+from mmst.verify.fences import last_block
 
 if TYPE_CHECKING:
     from mmst.verify.programs import Sandbox
 
-_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _LABEL = re.compile(r"^[^\n:]*:\s*")
 
 
@@ -33,30 +31,18 @@ class PrefixTree(Method):
         translate="Rewrite it as a prefix expression.",
         explain="Write one expression of numbers and + - * / that computes the answer, with each operator before its "
         "two operands (+ 3 * 4 5 is 3 + 4 * 5), in one line. Write nothing else.",
-        few_shot=(
-            FewShotExample(
-                "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
-                "- * 3 12 5",
-            ),
-            FewShotExample(
-                "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
-                "+ * 2 8 * 3 / 8 2",
-            ),
-        ),
+        few_shot=few_shot("- * 3 12 5", "+ * 2 8 * 3 / 8 2"),
     )
 
     def answer(self, text: str, sandbox: Sandbox) -> Verdict:
         try:
-            value = answer_text(read_prefix(self.solution(text)).value)
+            return verdict_on(answer_text(read_prefix(self.solution(text)).value), "not_numeric")
         except Unreadable:
             return Verdict("syntax_error")
-        answer = read_answer(value)
-        return Verdict("ok", answer.text, answer.key) if answer else Verdict("not_numeric", value[:200])
 
     def solution(self, text: str) -> str:
-        """The last line that is a tree, without fence, label, and the value that may follow it."""
-        blocks = _FENCE.findall(text)
-        body = (blocks[-1] if blocks else text).strip()
+        """The last line that is a tree, without its fence, label and value."""
+        body = last_block(text).strip()
         for line in reversed(body.splitlines()):
             tree = _LABEL.sub("", line.replace("`", "").strip()).partition("=")[0].strip()
             if _readable(tree):
@@ -64,7 +50,7 @@ class PrefixTree(Method):
         return body
 
     def from_view(self, view: Any, answer: str | None) -> str:
-        """A tree as it is; an infix expression as the tree that it is."""
+        """The tree, or the tree of an infix expression."""
         text = str(view).strip()
         if _readable(text):
             return text
@@ -86,7 +72,7 @@ class PrefixTree(Method):
         return len(self.solution(text).split()) > 1
 
     def duplicate_key(self, text: str) -> str:
-        """The tree with its numbers in one spelling."""
+        """The tree with its numbers in canonical form."""
         tree = self.solution(text)
         try:
             return prefix_of(read_prefix(tree))

@@ -15,15 +15,27 @@ _NEXT_QUESTION = "\n\nQuestion:"
 
 @dataclass(frozen=True)
 class FewShotExample:
-    """A worked example for the prompt of a model that was only pretrained."""
+    """A worked example for the prompt of a base model."""
 
     question: str
     solution: str
 
 
+def few_shot(first: str, second: str) -> tuple[FewShotExample, FewShotExample]:
+    """Solutions of the two example problems that every method shows."""
+    return (
+        FewShotExample(
+            "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?", first
+        ),
+        FewShotExample(
+            "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?", second
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class TaskPrompt:
-    """What a prompt says about a task.
+    """The task-specific part of a prompt.
 
     `solve` and `translate` are short instructions that follow the question (MinT, section 3). `explain` describes
     the format to a model that was not trained on it.
@@ -49,11 +61,11 @@ class PromptFormat:
 
     @property
     def stop(self) -> tuple[str, ...]:
-        """Strings that end a completion, besides the end-of-text token."""
+        """Strings that end a completion, in addition to the end-of-text token."""
         return (_NEXT_QUESTION,) if self.style == "base" else ()
 
     def to_solve(self, task: str, task_prompt: TaskPrompt, shown: str) -> str:
-        """The prompt for a task, given what it works on: a question, or what a Socratic turn shows."""
+        """The prompt for a task on `shown`: a question, or the dialogue of a Socratic turn."""
         instruction = self.instructions.get(task, task_prompt.solve)
         if self.style == "tuned":
             return f"{shown}\n{instruction}\n"
@@ -68,11 +80,11 @@ class PromptFormat:
         target: TaskPrompt,
         shown: str,
         question: str | None,
-        examples: Iterable[tuple[str, str, str]],
+        examples: Iterable[tuple[str, str]],
     ) -> str:
-        """The prompt that asks to rewrite a solution, with or without its question.
+        """The prompt to rewrite a solution, with or without its question.
 
-        `examples` are (question, solution, translation) triples for models that need few-shot examples.
+        `examples` are few-shot pairs of a solution, with its question if `question` is shown, and its translation.
         """
         instruction = self.instructions.get(task, target.translate)
         above = f"{question}\n" if question else ""
@@ -80,11 +92,11 @@ class PromptFormat:
             return f"{above}{shown}\n{instruction}\n"
         if self.style == "chat":
             return self._chat(f"{above}\nA correct solution:\n{shown}\n\n{instruction} {target.explain}")
-        few_shot = [f"Question: {asked}\n{solution}\n{instruction}\n{done}" for asked, solution, done in examples]
-        return "\n\n".join([target.explain, *few_shot, f"Question: {above}{shown}\n{instruction}\n"])
+        shots = [f"Question: {given}\n{instruction}\n{translation}" for given, translation in examples]
+        return "\n\n".join([target.explain, *shots, f"Question: {above}{shown}\n{instruction}\n"])
 
     def with_answer(self, question: str, answer: str) -> str:
-        """The question together with its answer, for rationalization (STaR)."""
+        """The question with its answer, for rationalization (STaR)."""
         how = "" if self.style == "tuned" else " Work out how it comes about; do not merely state it."
         return f"{question}\n(The answer is {answer}.{how})"
 

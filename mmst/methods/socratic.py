@@ -1,7 +1,7 @@
 """Sub-questions: a decomposer asks what leads to the answer, a solver answers (Shridhar et al. 2022, arXiv 2212.00193).
 
-A solution is the whole dialogue, `Q: ` and `A: ` lines in turn; the last answer states that of the problem. One text,
-so that it is read, filtered, translated and trained on like any other.
+A solution is the whole dialogue as one text, `Q: ` and `A: ` lines in turn, the last of which states the answer to the
+problem. So it is read, filtered, translated and trained on like any other solution.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from mmst.config import Config, SocraticConfig
 from mmst.errors import InputError
-from mmst.methods.duplicates import text_key
-from mmst.methods.prompts import FewShotExample, TaskPrompt
-from mmst.methods.rationale import Rationale
+from mmst.methods.cot import ChainOfThought
+from mmst.methods.method import text_key
+from mmst.methods.prompts import FewShotExample, TaskPrompt, few_shot
 from mmst.records import Example, Turn, Verdict
-from mmst.verify.answers import find_answer
 from mmst.verify.answers.finding import states_answer
 
 if TYPE_CHECKING:
@@ -29,28 +28,15 @@ if TYPE_CHECKING:
     from mmst.verify.programs import Sandbox
 
 Pair = tuple[str, str]
-"""A sub-question and its answer; the answer is empty where there is none."""
+"""A sub-question and its answer, which is empty if there is none."""
 
 DECOMPOSE, SOLVE, CONCLUDE, SOLVE_ALL = (f"socratic/{task}" for task in ("decompose", "solve", "conclude", "solve_all"))
 ASKED_AGAIN = 3
-"""How often the same sub-question may be asked. A sixth of GSM8K's dialogues ask one twice, one in 130 more than
-three times; none answers it twice in the same way."""
+"""How often a sub-question may be repeated. A sixth of GSM8K's dialogues ask one twice, one in 130 more than three
+times; none answers it twice in the same way."""
 
 _MARK = re.compile(r"^[ \t*]*(?:(?P<question>(?:[Ss]ub-?)?[Qq](?:uestion)?)|A)[ \t\d*]*:[ \t*]*", re.MULTILINE)
 _NUMBERING = re.compile(r"^[\s*#•(–-]*(?:\d+[.):]\s*)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request within a dialogue, and the right reply to it."""
-
-    task: str
-    shown: str
-    reply: str
-
-    @property
-    def role(self) -> str:
-        return "decomposer" if self.task == DECOMPOSE else "solver"
 
 
 def dialogue(pairs: Iterable[Pair]) -> str:
@@ -59,113 +45,103 @@ def dialogue(pairs: Iterable[Pair]) -> str:
 
 
 def pairs_in(text: str) -> list[Pair]:
-    """The questions of a dialogue with what was answered."""
+    """The questions of a dialogue with their answers."""
     pairs: list[Pair] = []
-    for asks, said in _said(text):
-        if asks:
-            pairs.append((said.partition("\n")[0].strip(" \t*"), ""))
+    for is_question, passage in _passages(text):
+        if is_question:
+            pairs.append((passage.partition("\n")[0].strip(" \t*"), ""))
         elif pairs:
             question, before = pairs[-1]
-            pairs[-1] = question, f"{before}\n{said}".strip()
+            pairs[-1] = question, f"{before}\n{passage}".strip()
     return pairs
 
 
 def questions_in(text: str) -> list[str]:
-    """The sub-questions that a decomposer wrote: those marked as such, else the lines that ask something."""
+    """The sub-questions that a decomposer wrote: the marked ones, or else the lines with a question mark."""
     marked = [question for question, _ in pairs_in(text) if question]
     return marked or [_NUMBERING.sub("", line).strip(" \t*") for line in text.splitlines() if "?" in line]
 
 
-def _said(text: str) -> Iterator[tuple[bool, str]]:
-    """Every marked passage: whether it is a question, and what it says."""
+def exchanges(question: str, pairs: Sequence[Pair], solving: str) -> Iterator[tuple[str, str, str]]:
+    """The requests that lead to a dialogue, in order: task, the text that the prompt shows, and the right reply."""
+    questions = [asked for asked, _ in pairs]
+    yield DECOMPOSE, question, _ask_all(questions)
+    if solving == "at_once":
+        yield SOLVE_ALL, f"{question}\n{_ask_all(questions)}", "\n".join(f"A: {answer}" for _, answer in pairs)
+        return
+    for number, (_, answer) in enumerate(pairs):
+        yield *_ask_next(question, pairs[:number], questions), answer
+
+
+def _ask_all(questions: Iterable[str]) -> str:
+    return dialogue((question, "") for question in questions)
+
+
+def _ask_next(question: str, done: Sequence[Pair], questions: Sequence[str]) -> tuple[str, str]:
+    """The task of answering the first open question, and the text that its prompt shows."""
+    shown = dialogue([*done, (questions[len(done)], "")])
+    return CONCLUDE if len(done) == len(questions) - 1 else SOLVE, f"{question}\n{shown}"
+
+
+def _passages(text: str) -> Iterator[tuple[bool, str]]:
+    """Every marked passage: whether it is a question, and its text."""
     marks = list(_MARK.finditer(text))
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
     for mark, end in zip(marks, ends, strict=False):
         yield mark["question"] is not None, text[mark.end() : end].strip()
 
 
-def _reply(completion: Completion) -> str:
-    """What the solver answered to one question, without what it goes on to ask itself."""
-    text = completion.text.strip()
-    mark = _MARK.match(text)
-    if mark and not mark["question"]:
-        text = text[mark.end() :]
-    mark = _MARK.search(text)
-    return text[: mark.start()].strip() if mark else text
+def _reply(text: str) -> str:
+    """The answer to one question, without further questions that the solver asks itself."""
+    mark = _MARK.match(text := text.strip())
+    text = text[mark.end() :] if mark and not mark["question"] else text
+    return _MARK.split(text)[0].strip()
 
 
-def _answered(questions: Sequence[str], completion: Completion) -> list[Pair]:
-    """All questions with the answers of one text; what the solver says beyond belongs to the last one."""
-    answers = [said for asks, said in _said(completion.text) if not asks] or [completion.text.strip()]
+def _answered(questions: Sequence[str], text: str) -> list[Pair]:
+    """All questions with the answers in one text; surplus answers belong to the last question."""
+    answers = [passage for is_question, passage in _passages(text) if not is_question] or [text.strip()]
     last = len(questions) - 1
     answers[last:] = ["\n".join(answers[last:])] if answers[last:] else []
     return list(zip_longest(questions, answers, fillvalue=""))
 
 
-def exchanges(question: str, pairs: Sequence[Pair], solving: str) -> Iterator[Exchange]:
-    """The requests that lead to a dialogue about a problem, in their order."""
-    questions = dialogue((asked, "") for asked, _ in pairs)
-    yield Exchange(DECOMPOSE, question, questions)
-    if solving == "at_once":
-        yield Exchange(SOLVE_ALL, f"{question}\n{questions}", "\n".join(f"A: {answer}" for _, answer in pairs))
-        return
-    for number, (_, answer) in enumerate(pairs):
-        yield Exchange(*to_answer(question, pairs[:number], [asked for asked, _ in pairs]), answer)
-
-
-def to_answer(question: str, done: Sequence[Pair], questions: Sequence[str]) -> tuple[str, str]:
-    """The task and what is shown to have the first question after those done answered."""
-    shown = dialogue([*done, (questions[len(done)], "")])
-    return CONCLUDE if len(done) == len(questions) - 1 else SOLVE, f"{question}\n{shown}"
-
-
-_DIALOGUES = (
-    FewShotExample(
-        "A box holds 12 pencils. Mia buys 3 boxes and gives away 5 pencils. How many pencils does she keep?",
-        "Q: How many pencils do the boxes hold?\nA: The boxes hold 3 * 12 = 36 pencils.\n"
-        "Q: How many pencils does Mia keep?\nA: Mia keeps 36 - 5 = 31 pencils.\nThe answer is 31.",
-    ),
-    FewShotExample(
-        "Tickets cost $8 for adults and half as much for children. What do 2 adults and 3 children pay?",
-        "Q: What does a child pay?\nA: A child pays 8 / 2 = 4 dollars.\n"
-        "Q: What do the adults pay?\nA: The adults pay 2 * 8 = 16 dollars.\n"
-        "Q: What do the children pay?\nA: The children pay 3 * 4 = 12 dollars.\n"
-        "Q: What do they pay together?\nA: Together they pay 16 + 12 = 28 dollars.\nThe answer is 28.",
-    ),
+_DIALOGUES = few_shot(
+    "Q: How many pencils do the boxes hold?\nA: The boxes hold 3 * 12 = 36 pencils.\n"
+    "Q: How many pencils does Mia keep?\nA: Mia keeps 36 - 5 = 31 pencils.\nThe answer is 31.",
+    "Q: What does a child pay?\nA: A child pays 8 / 2 = 4 dollars.\n"
+    "Q: What do the adults pay?\nA: The adults pay 2 * 8 = 16 dollars.\n"
+    "Q: What do the children pay?\nA: The children pay 3 * 4 = 12 dollars.\n"
+    "Q: What do they pay together?\nA: Together they pay 16 + 12 = 28 dollars.\nThe answer is 28.",
 )
-
-
-def _task(name: str, solve: str, explain: str) -> TaskPrompt:
-    solving = "at_once" if name == SOLVE_ALL else "iterative"
-    shown = [e for shot in _DIALOGUES for e in exchanges(shot.question, pairs_in(shot.solution), solving)]
-    return TaskPrompt(solve, "", explain, tuple(FewShotExample(e.shown, e.reply) for e in shown if e.task == name))
-
-
-TASKS: dict[str, TaskPrompt] = {
-    name: _task(name, solve, explain)
-    for name, solve, explain in (
-        (
-            DECOMPOSE,
-            "Ask the questions that lead to the answer.",
-            'Write each question on a line of its own that begins with "Q: ", last the one that the problem asks. '
-            "Answer none of them.",
-        ),
-        (SOLVE, "Answer the last question.", "Write out its calculation, and nothing else."),
-        (
-            CONCLUDE,
-            "Answer the last question and the problem.",
-            'Write out its calculation, and end with a line "The answer is ...".',
-        ),
-        (
-            SOLVE_ALL,
-            "Answer every question and the problem.",
-            'Write out each calculation on a line that begins with "A: ", and end with a line "The answer is ...".',
-        ),
-    )
+_INSTRUCTIONS = {
+    DECOMPOSE: (
+        "Ask the questions that lead to the answer.",
+        'Write each question on a line of its own that begins with "Q: ", last the one that the problem asks. '
+        "Answer none of them.",
+    ),
+    SOLVE: ("Answer the last question.", "Write out its calculation, and nothing else."),
+    CONCLUDE: (
+        "Answer the last question and the problem.",
+        'Write out its calculation, and end with a line "The answer is ...".',
+    ),
+    SOLVE_ALL: (
+        "Answer every question and the problem.",
+        'Write out each calculation on a line that begins with "A: ", and end with a line "The answer is ...".',
+    ),
 }
 
 
-class Socratic(Rationale):
+def _examples_of(task: str) -> tuple[FewShotExample, ...]:
+    solving = "at_once" if task == SOLVE_ALL else "iterative"
+    shown = [each for shot in _DIALOGUES for each in exchanges(shot.question, pairs_in(shot.solution), solving)]
+    return tuple(FewShotExample(question, reply) for name, question, reply in shown if name == task)
+
+
+TASKS = {task: TaskPrompt(solve, "", explain, _examples_of(task)) for task, (solve, explain) in _INSTRUCTIONS.items()}
+
+
+class Socratic(ChainOfThought):
     """Sub-questions and their answers. The answer is the last one stated."""
 
     name = "socratic"
@@ -189,7 +165,7 @@ class Socratic(Rationale):
         return TASKS
 
     def with_reference(self, problem: Problem) -> Socratic | None:
-        """Sub-questions of the data: what the solver could do if the decomposer were right."""
+        """With the sub-questions of the data: the accuracy of the solver if the decomposer were right."""
         if not problem.views.get(self.view):
             return None
         return Socratic(self.settings.model_copy(update={"questions": "reference"}))
@@ -197,13 +173,13 @@ class Socratic(Rationale):
     async def solve(
         self, problem: Problem, prompt_format: PromptFormat, model: Model, verify: Verify, sampling: SamplingParams
     ) -> list[Turn]:
-        """Ask the decomposer once, then the solver once or for each question, until something is missing."""
+        """Ask the decomposer once, then the solver once or for each question, until a reply is missing."""
         turns: list[Turn] = []
         pairs: list[Pair] = []
 
-        async def ask(task: str, shown: str, role: str) -> Completion:
+        async def ask(task: str, shown: str) -> Completion:
             prompt = prompt_format.to_solve(task, TASKS[task], shown)
-            request = sampling.request(prompt, role=role, turn=len(turns), stop=prompt_format.stop)
+            request = sampling.request(prompt, role=_role(task), turn=len(turns), stop=prompt_format.stop)
             completion = await model.complete(request)
             turns.append(Turn(request, completion))
             return completion
@@ -211,31 +187,29 @@ class Socratic(Rationale):
         if self.settings.questions == "reference" and problem.views.get(self.view):
             questions = [question for question, _ in _pairs_of(problem.views[self.view])]
         else:
-            completion = await ask(DECOMPOSE, problem.question, "decomposer")
-            questions = questions_in(completion.text)
+            completion = await ask(DECOMPOSE, problem.question)
+            questions = questions_in(completion.visible)
             if completion.finish_reason != "stop" or self._fault(questions):
-                return _ending(turns, [(question, "") for question in questions])
+                return _ending(turns, _ask_all(questions))
         if self.settings.solving == "at_once":
-            completion = await ask(SOLVE_ALL, f"{problem.question}\n{dialogue((q, '') for q in questions)}", "solver")
-            return _ending(turns, _answered(questions, completion))
+            completion = await ask(SOLVE_ALL, f"{problem.question}\n{_ask_all(questions)}")
+            return _ending(turns, dialogue(_answered(questions, completion.visible)))
         while len(pairs) < len(questions):
-            completion = await ask(*to_answer(problem.question, pairs, questions), "solver")
-            pairs.append((questions[len(pairs)], _reply(completion)))
+            completion = await ask(*_ask_next(problem.question, pairs, questions))
+            pairs.append((questions[len(pairs)], _reply(completion.visible)))
             if completion.finish_reason != "stop" or not pairs[-1][1]:
                 break
-        return _ending(turns, pairs)
+        return _ending(turns, dialogue(pairs))
 
     def answer(self, text: str, sandbox: Sandbox) -> Verdict:
         pairs = pairs_in(text)
-        fault = self._fault([question for question, _ in pairs])
-        if fault:
+        if fault := self._fault([question for question, _ in pairs]):
             return Verdict(fault)
         if not all(answer for _, answer in pairs):
             return Verdict("unanswered_question")
         if len({(text_key(question), text_key(answer)) for question, answer in pairs}) < len(pairs):
             return Verdict("repeated_question")
-        found = find_answer(pairs[-1][1])
-        return Verdict("ok", found.answer.text, found.answer.key) if found else Verdict("no_answer")
+        return super().answer(pairs[-1][1], sandbox)
 
     def _fault(self, questions: Sequence[str]) -> str | None:
         """Why these sub-questions cannot lead to an answer."""
@@ -243,41 +217,44 @@ class Socratic(Rationale):
             return "no_questions"
         if len(questions) > self.settings.max_questions:
             return "too_many_questions"
-        again = Counter(map(text_key, questions)).most_common(1)[0][1] > ASKED_AGAIN
-        return "repeated_question" if again else None
+        most = max(Counter(map(text_key, questions)).values())
+        return "repeated_question" if most > ASKED_AGAIN else None
 
     def solution(self, text: str) -> str:
         return dialogue(pairs_in(text)) or text.strip()
 
     def examples(self, prompt_format: PromptFormat, question: str, text: str) -> list[Example]:
-        """One row for the decomposer, one for the solver or one for each answer."""
+        """One example for the decomposer; for the solver one, or one per answer, which share a task."""
         return [
-            Example(prompt_format.to_solve(e.task, TASKS[e.task], e.shown), e.reply, _share(e.task), e.role)
-            for e in exchanges(question, pairs_in(text), self.settings.solving)
+            Example(
+                prompt_format.to_solve(task, TASKS[task], shown),
+                reply,
+                task=DECOMPOSE if task == DECOMPOSE else SOLVE,
+                role=_role(task),
+            )
+            for task, shown, reply in exchanges(question, pairs_in(text), self.settings.solving)
         ]
 
     def from_view(self, view: Any, answer: str | None) -> str:
-        """Pairs of sub-question and answer; the last answer gets the sentence that states the problem's."""
+        """The pairs as a dialogue; a sentence that states the answer to the problem is added to the last one."""
         pairs = _pairs_of(view)
         if pairs and answer is not None and not states_answer(pairs[-1][1]):
             pairs[-1] = pairs[-1][0], f"{pairs[-1][1]}\nThe answer is {answer}."
         return dialogue(pairs)
 
 
-def _share(task: str) -> str:
-    """The name in `training.mixture`: all that the solver writes is one task."""
-    return task if task == DECOMPOSE else SOLVE
+def _role(task: str) -> str:
+    return "decomposer" if task == DECOMPOSE else "solver"
 
 
-def _ending(turns: Sequence[Turn], pairs: Sequence[Pair]) -> list[Turn]:
+def _ending(turns: Sequence[Turn], text: str) -> list[Turn]:
     """The turns, the last one with the whole dialogue as its text."""
     *before, last = turns
-    text = dialogue(pairs) or last.completion.text
-    return [*before, replace(last, completion=replace(last.completion, text=text))]
+    return [*before, replace(last, completion=replace(last.completion, text=text or last.completion.text))]
 
 
 def _pairs_of(view: Any) -> list[Pair]:
-    """A view as pairs, each on one line. Raises InputError for one that is none."""
+    """A view as pairs, each on one line. Raises InputError if it is not one."""
     try:
         return [(" ".join(question.split()), " ".join(answer.split())) for question, answer in view]
     except (TypeError, ValueError, AttributeError) as error:

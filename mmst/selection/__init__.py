@@ -1,18 +1,18 @@
-"""Labels, keeping, duplicates, balance, and what is translated into what: pure functions over verified solutions."""
+"""Labels, filtering, and which solution is translated into which method: pure functions over verified solutions."""
 
-from mmst.selection.filtering import Decision, SolutionFilter, over_balance, reasons
-from mmst.selection.labels import Label, label_problem, with_gold_key
+from mmst.selection.filtering import SolutionFilter, over_balance, tally
+from mmst.selection.labels import Label, label_problem, matches, same
 from mmst.selection.rows import filter_rows
 from mmst.selection.translation import plan_translations
 
 __all__ = [
-    "Decision",
     "Label",
     "SolutionFilter",
     "filter_rows",
     "label_problem",
+    "matches",
     "over_balance",
     "plan_translations",
-    "reasons",
-    "with_gold_key",
+    "same",
+    "tally",
 ]

@@ -1,132 +1,103 @@
-"""Which solutions are kept: those that equal the label, once, not too many of them, with a reason for each."""
+"""Rejection sampling: which solutions are kept, and the reason for each."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from mmst.selection.labels import Label, order
+from mmst.methods import METHODS
+from mmst.records import FilterDecision, Solution
+from mmst.selection.labels import Compare, Label, label_problem, matches, order
+from mmst.verify.answers import Answer, compare_answers, read_answer
 
 if TYPE_CHECKING:
     from mmst.config import FilterConfig
-    from mmst.records import Solution
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether a solution is kept, and the reason.
-
-    Reasons begin with kept, not_ok:<status>, no_label, wrong, calculation, duplicate, cap or balance.
-    """
-
-    kept: bool
-    reason: str
-
-
-KEPT = Decision(True, "kept")
 
 
 class SolutionFilter:
-    """Decides the decision of solutions, with what was kept before in mind.
+    """Decides which solutions are kept, given those that were kept before.
 
-    Parameters
-    ----------
-    config
-        Caps, and whether false calculations matter.
-    duplicate_key
-        (method, text) to a key; solutions of one problem and method with the same key are duplicates.
-    false_calculation
-        (method, text) to a calculation that does not hold, as written; none where there is none.
-
-    Memory is 8 bytes of key and a counter per kept solution of all rounds; the texts are not held.
+    `compare` compares answers with labels. `must_calculate` drops solutions that only state their answer, as a model
+    may that was given the answer. Memory is 8 bytes of key and a counter per kept solution; texts are not held.
     """
 
     def __init__(
-        self,
-        config: FilterConfig,
-        duplicate_key: Callable[[str, str], str],
-        false_calculation: Callable[[str, str], str | None],
+        self, config: FilterConfig, compare: Compare = compare_answers, *, must_calculate: bool = False
     ) -> None:
-        self.config = config
-        self.duplicate_key = duplicate_key
-        self.false_calculation = false_calculation
+        self.config, self.compare, self.must_calculate = config, compare, must_calculate
         self._seen: set[bytes] = set()
         self._native: Counter[tuple[str, str]] = Counter()
 
     def remember(self, kept: Iterable[Solution]) -> None:
-        """Count what earlier rounds (or stages) kept, native and translated."""
+        """Count solutions that earlier rounds (or stages) kept, native and translated."""
         for solution in kept:
             self._remember(solution, self._digest(solution))
 
-    def decide(self, solutions: Sequence[Solution], label: Label) -> list[Decision]:
-        """The decisions of all solutions of one problem that a stage made, in the order of the solutions.
+    def label_and_decide(
+        self, solutions: Sequence[Solution], reference: Answer | None, round: int
+    ) -> list[FilterDecision]:
+        """Label one problem (see `label_problem`) and decide on its solutions, in their order."""
+        return self.decide(solutions, label_problem(solutions, reference, self.config, round, self.compare))
 
-        Between equals the round, the sample and the solution's id decide, whatever order they are given in.
+    def decide(self, solutions: Sequence[Solution], label: Label) -> list[FilterDecision]:
+        """Decide on solutions of one labelled problem, in their order.
+
+        Round, sample and id decide which of several equal solutions is kept, not their order.
         """
-        decisions: dict[int, Decision] = {}
-        for index in sorted(range(len(solutions)), key=lambda index: order(solutions[index])):
-            decisions[index] = self._decide(solutions[index], label)
-        return [decisions[index] for index in range(len(solutions))]
+        reference = read_answer(label.answer) if label.answer is not None else None
+        reasons = {s.solution_id: self._reason(s, label, reference) for s in sorted(solutions, key=order)}
+        return [
+            FilterDecision(
+                s.solution_id, s.problem_id, s.method, label.answer, label.key, label.source, label.support,
+                kept=reasons[s.solution_id] == "kept", reason=reasons[s.solution_id],
+            )
+            for s in solutions
+        ]  # fmt: skip
 
-    def _decide(self, solution: Solution, label: Label) -> Decision:
+    def _reason(self, solution: Solution, label: Label, reference: Answer | None) -> str:
         if solution.status != "ok":
-            return Decision(False, f"not_ok:{solution.status}")
+            return f"not_ok:{solution.status}"
         if label.key is None:
-            return Decision(False, "no_label")
+            return "no_label"
         if solution.key != label.key:
-            return Decision(False, "wrong")
-        if self.config.check_calculations:
-            false = self.false_calculation(solution.method, solution.text)
-            if false is not None:
-                return Decision(False, f"calculation: {false}")
+            right = reference and matches(reference, solution, self.compare, gold=label.source == "gold")
+            if not right:
+                return "undecided" if right is None and reference else "wrong"
+        method, text = METHODS[solution.method], solution.visible
+        if self.must_calculate and not method.calculates(text):
+            return "no_calculation"
+        if self.config.check_calculations and (false := method.false_calculation(text)) is not None:
+            return f"calculation: {false}"
         digest = self._digest(solution)
         if digest in self._seen:
-            return Decision(False, "duplicate")
-        if solution.origin_id is None and self._native[_place(solution)] >= self.config.cap:
-            return Decision(False, "cap")
+            return "duplicate"
+        if solution.origin_id is None and self._native[solution.problem_id, solution.method] >= self.config.cap:
+            return "cap"
         self._remember(solution, digest)
-        return KEPT
+        return "kept"
 
     def _remember(self, solution: Solution, digest: bytes) -> None:
         self._seen.add(digest)
-        self._native[_place(solution)] += solution.origin_id is None
+        self._native[solution.problem_id, solution.method] += solution.origin_id is None
 
     def _digest(self, solution: Solution) -> bytes:
-        key = self.duplicate_key(solution.method, solution.text)
-        text = "\0".join((solution.problem_id, solution.method, key))
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        key = METHODS[solution.method].duplicate_key(solution.visible)
+        return _hash("\0".join((solution.problem_id, solution.method, key)))
 
 
-def _place(solution: Solution) -> tuple[str, str]:
-    return solution.problem_id, solution.method
+def over_balance(decisions: Iterable[FilterDecision], factor: float | None) -> set[str]:
+    """Ids of kept solutions to drop so that no method has more than `factor` times the rows of the smallest method.
 
-
-def over_balance(kept: Iterable[tuple[str, str, str]], factor: float | None) -> set[str]:
-    """Solutions that must go so that no method has more than `factor` times the rows of the one with fewest.
-
-    Parameters
-    ----------
-    kept
-        (solution_id, problem_id, method) of every solution that a round keeps otherwise.
-    factor
-        `filter.balance`; none drops nothing. A method that kept nothing does not count.
-
-    Returns
-    -------
-    Ids of solutions whose decision becomes `balance`. A problem's further solutions go before its only one; between
-    equals a hash of the id decides.
+    A method that kept nothing does not count. A problem's further solutions go before its only one; a hash of the id
+    decides between equals. Without a factor nothing is dropped.
     """
-    if factor is None:
-        return set()
     by_method: dict[str, list[tuple[str, str]]] = {}
-    for solution_id, problem_id, method in kept:
-        by_method.setdefault(method, []).append((solution_id, problem_id))
-    if not by_method:
-        return set()
-    most = max(1, int(factor * min(map(len, by_method.values()))))
+    for row in decisions if factor is not None else ():
+        if row.kept:
+            by_method.setdefault(row.method, []).append((row.solution_id, row.problem_id))
+    most = max(1, int((factor or 0) * min(map(len, by_method.values()), default=0)))
     return {solution_id for rows in by_method.values() for solution_id in _first_to_stay(rows)[most:]}
 
 
@@ -140,9 +111,24 @@ def _first_to_stay(rows: list[tuple[str, str]]) -> list[str]:
 
 
 def _hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def reasons(decisions: Iterable[Decision]) -> Mapping[str, int]:
-    """How many solutions met each decision, most frequent first, without the details behind a colon of `calculation`."""
-    return dict(Counter(f.reason.partition(": ")[0] for f in decisions).most_common())
+def tally(decisions: Iterable[FilterDecision], methods: Iterable[str]) -> dict[str, Any]:
+    """The figures of decisions: `solutions`, `kept`, `kept_by_method`, `problems_with_kept`, and `reasons`, most
+    frequent first, without the calculation that a reason quotes."""
+    reasons: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    problems = set()
+    for row in decisions:
+        reasons[row.reason.partition(": ")[0]] += 1
+        if row.kept:
+            kept[row.method] += 1
+            problems.add(row.problem_id)
+    return {
+        "solutions": reasons.total(),
+        "kept": kept.total(),
+        "kept_by_method": {method: kept[method] for method in methods},
+        "problems_with_kept": len(problems),
+        "reasons": dict(reasons.most_common()),
+    }

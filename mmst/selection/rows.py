@@ -1,20 +1,18 @@
-"""Filtering rows of any origin: the same labels, checks and caps as in a round, for `mmst filter`."""
+"""Filtering rows of any origin with the labels, checks and caps of a round, for `mmst filter`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mmst.config import FilterConfig
 from mmst.errors import InputError
 from mmst.methods import METHODS
-from mmst.records import Solution, Verdict
-from mmst.selection.filtering import Decision, SolutionFilter, over_balance
-from mmst.selection.labels import Label, label_problem, with_gold_key
-from mmst.verify.answers import read_answer
+from mmst.records import FilterDecision, Solution, Verdict
+from mmst.selection.filtering import SolutionFilter, over_balance
+from mmst.verify.answers import Answer, read_answer
 
 if TYPE_CHECKING:
-    from mmst.verify.answers.answer import Answer
+    from mmst.config import FilterConfig
 
 
 def filter_rows(
@@ -29,12 +27,12 @@ def filter_rows(
     Parameters
     ----------
     rows
-        {problem_id, question, answer?, method, text}; rows of one problem need not stand together. All are held in
-        memory, since a problem's last row may decide about its first one.
+        {problem_id, question, answer?, method, text}; rows of one problem may stand apart. All are held in memory,
+        since a problem's last row may decide about its first one.
     verify
         (method, text) to a verdict.
     config
-        As in a round; everything counts as round 1.
+        As in a round; all rows count as round 1.
     text_field
         Column of the solution.
 
@@ -53,32 +51,22 @@ def filter_rows(
     for number, row in enumerate(held, 1):
         _check(row, number, text_field, gold)
         solutions.setdefault(str(row["problem_id"]), []).append(_verified(row, number, text_field, verify))
-    solution_filter = SolutionFilter(
-        config,
-        lambda method, text: METHODS[method].duplicate_key(text),
-        lambda method, text: METHODS[method].false_calculation(text),
-    )
-    outcomes: dict[int, tuple[Solution, Label, Decision]] = {}
+    solution_filter = SolutionFilter(config)
+    found: dict[int, tuple[Solution, FilterDecision]] = {}
     for problem_id, group in solutions.items():
-        reference = gold.get(problem_id) if config.label != "agreement" else None
-        if reference:
-            group = [with_gold_key(solution, reference) for solution in group]
-        label = label_problem(group, reference.key if reference else None, config, round=1)
-        for solution, decision in zip(group, solution_filter.decide(group, label), strict=True):
-            outcomes[solution.sample] = solution, label, decision
-    kept = [(s.solution_id, s.problem_id, s.method) for s, _, decision in outcomes.values() if decision.kept]
-    surplus = over_balance(kept, config.balance)
+        decisions = solution_filter.label_and_decide(group, gold.get(problem_id), round=1)
+        found |= {s.sample: (s, decision) for s, decision in zip(group, decisions, strict=True)}
+    surplus = over_balance((decision for _, decision in found.values()), config.balance)
     for number, row in enumerate(held, 1):
-        solution, label, decision = outcomes[number]
-        if solution.solution_id in surplus:
-            decision = Decision(False, "balance")
+        solution, decision = found[number]
+        dropped = solution.solution_id in surplus
         yield {
             **row,
             "status": solution.status,
             "answer_found": solution.answer,
-            "label": gold[solution.problem_id].text if label.source == "gold" else label.answer,
-            "kept": decision.kept,
-            "reason": decision.reason,
+            "label": decision.label,
+            "kept": decision.kept and not dropped,
+            "reason": "balance" if dropped else decision.reason,
         }
 
 
@@ -107,18 +95,7 @@ def _verified(row: Mapping[str, Any], number: int, text_field: str, verify: Call
     """A row as a solution whose sample is the row's number, so that earlier rows go first."""
     verdict = verify(row["method"], row[text_field])
     return Solution(
-        solution_id=str(number),
-        problem_id=str(row["problem_id"]),
-        round=1,
-        method=row["method"],
-        sample=number,
-        checkpoint="",
-        seed=0,
-        prompt="",
-        text=row[text_field],
-        finish_reason="stop",
-        tokens=0,
-        status=verdict.status,
-        answer=verdict.answer,
-        key=verdict.key,
-    )
+        solution_id=str(number), problem_id=str(row["problem_id"]), round=1, method=row["method"], sample=number,
+        checkpoint="", seed=0, prompt="", text=row[text_field], finish_reason="stop", tokens=0,
+        status=verdict.status, answer=verdict.answer, key=verdict.key,
+    )  # fmt: skip

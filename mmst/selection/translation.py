@@ -1,4 +1,4 @@
-"""Which kept solution is rewritten into which other method (MMST, section 3)."""
+"""Which kept solutions are rewritten into which methods (MMST, section 3)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def plan_translations(
     kept: Iterable[Solution], methods: Sequence[Method], config: TranslateConfig
 ) -> list[tuple[Solution, Method]]:
-    """Every kept native solution with each other method, at most `config.per_problem` per problem and target.
+    """Pair every kept native solution with each other method, at most `config.per_problem` per problem and target.
 
-    Where there are more, the methods that they come from take turns; within a method the earliest sample is first.
-    The plan is in the order of problem, target and source, whatever order the solutions come in.
+    If there are more, their methods take turns, each with its earliest sample first. The plan is sorted by problem,
+    target and source, independently of the order of the solutions.
     """
     by_problem: dict[str, dict[str, list[Solution]]] = {}
     for solution in sorted(kept, key=order):

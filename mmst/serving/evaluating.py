@@ -15,7 +15,7 @@ from rich.text import Text
 
 from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
-from mmst.evaluation import cascade, figures_of, vote, weighted
+from mmst.evaluation import cascade, figures_of, vote, weighted, without_problems
 from mmst.methods import METHODS, cascade_order, methods_of
 from mmst.methods.card import held_out_accuracy, read_card
 from mmst.problems.read import read_problems
@@ -57,8 +57,7 @@ def evaluate_checkpoint(
     order = cascade_order(context.methods, context.config.evaluation.cascade)
     trust = held_out_accuracy(model) or None
     figures = figures_of(outcomes_of(rows, problems), context.config.methods, trust, order)
-    del figures["right"]
-    return {"model": model, "problems": source, **figures, "statuses": statuses_of(rows)}
+    return {"model": model, "problems": source, **without_problems(figures), "statuses": statuses_of(rows)}
 
 
 def solve_question(
@@ -121,7 +120,7 @@ def checkpoint_job(
 
 
 def _answers(context: StageContext, model: str, problems: Sequence[Problem]) -> list[Solution]:
-    solver = context.solver_for(located(model), Commit())
+    solver = context.solver(located(model), Commit())
     return answer_all(context, solver, problems, 0, "evaluate", context.config.evaluation.samples)
 
 

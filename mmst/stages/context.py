@@ -1,10 +1,11 @@
-"""What a stage is given: the configuration, the run, its problems, and the runtime."""
+"""The input of every stage: the configuration, the run, its problems, and the runtime."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from mmst.progress import Reporter
 from mmst.records import Problem
 from mmst.runs.checkpoints import located, name_of
 from mmst.runs.directory import Commit, RunDirectory
+from mmst.selection.labels import Compare
 from mmst.stages.runtime import Runtime
 from mmst.tracking import Figures
+from mmst.verify.answers import Comparer, compare_answers
 
 
 @dataclass(frozen=True)
@@ -37,40 +40,34 @@ class StageContext:
 
     @functools.cached_property
     def all_methods(self) -> dict[str, Method]:
-        """Every method there is, with the settings of this run: round 0 may train ones that rounds don't use."""
+        """Every registered method, with the settings of this run: round 0 may train methods that rounds don't use."""
         return all_methods(self.config)
 
     def current_checkpoint(self, number: int) -> Path | str:
-        """The checkpoint that the loop holds after round `number`: inside the run, or as it was given.
+        """The checkpoint that is promoted after round `number`: one of the run, or the model that was given.
 
-        Raises InputError for one that is missing or damaged.
+        Raises InputError if it is missing or damaged.
         """
-        held = self.run.round(number).figures("promote")
-        inside = self.run.root / held["checkpoint"]
-        if held["checkpoint"].startswith("round-") and not inside.is_dir():
-            said = self.run.round(number).manifest_path("promote")
-            raise InputError(f"{inside}: is missing, though {said} says that the run goes on with it; restore it")
-        if inside.parent.name != "checkpoints" or not self.run.round(held["round"]).done("train"):
-            return located(held["checkpoint"])
-        self.run.round(held["round"]).intact("train")
+        promoted = self.run.round(number).figures("promote")
+        inside = self.run.root / promoted["checkpoint"]
+        if promoted["checkpoint"].startswith("round-") and not inside.is_dir():
+            manifest = self.run.round(number).manifest_path("promote")
+            raise InputError(f"{inside}: is missing, but {manifest} names it as the promoted checkpoint; restore it")
+        if inside.parent.name != "checkpoints" or not self.run.round(promoted["round"]).done("train"):
+            return located(promoted["checkpoint"])
+        self.run.round(promoted["round"]).intact("train")
         return inside.resolve()
 
-    def solver(self, after_round: int, commit: Commit, temperature: float = 0.0, top_p: float = 1.0) -> Solver:
-        """The checkpoint after a round, loaded and ready to solve; loading counts as `engine` in the commit."""
-        return self.solver_for(self.current_checkpoint(after_round), commit, temperature, top_p)
-
-    def solver_for(
+    def solver(
         self,
         checkpoint: Path | str,
         commit: Commit,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
         *,
         style: AnyStyle | None = None,
         engine: EngineConfig | None = None,
     ) -> Solver:
-        """A checkpoint with those of its other roles, loaded and ready to solve; `style` and `engine` where they are
-        not those of the model."""
+        """Load a checkpoint, and those of its other roles, into engines. `style` and `engine` replace the settings of
+        the model. The time counts as `engine` in the commit."""
         names, models = {}, {}
         for role in self.config.roles:
             own = role_of(checkpoint, role)
@@ -79,7 +76,7 @@ class StageContext:
             commit.engines.append({"checkpoint": str(own), **served.report})
             names[role], models[role] = name_of(own), served
         prompt_format = prompt_format_of(checkpoint, style or self.config.model.style)
-        return self.solver_by(Roles(models), prompt_format, names, commit, temperature, top_p, engine)
+        return self.solver_by(Roles(models), prompt_format, names, commit, engine)
 
     def solver_by(
         self,
@@ -87,11 +84,9 @@ class StageContext:
         prompt_format: PromptFormat,
         names: Mapping[str, str],
         commit: Commit,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
         engine: EngineConfig | None = None,
     ) -> Solver:
-        """Any model, ready to solve; `names` says in the rows who wrote them, by role."""
+        """A greedy solver that uses any model; `names` identifies the model of each role in the rows."""
         with commit.timed("verifiers"):
             verifiers = self.runtime.verifiers()
         settings = engine or self.config.engine
@@ -102,8 +97,16 @@ class StageContext:
             verify=verifiers.verify,
             checkpoints=names,
             seed=self.config.seed,
+            in_flight=in_flight,
             slots=asyncio.Semaphore(in_flight),
             max_tokens=self.config.sampling.max_tokens,
-            temperature=temperature,
-            top_p=top_p,
         )
+
+    @contextlib.contextmanager
+    def compare(self) -> Iterator[Compare]:
+        """A function that compares answers, by canonical form and, if `filter.math_verify` is set, by Math-Verify."""
+        if not self.config.filter.math_verify:
+            yield compare_answers
+            return
+        with Comparer(workers=1) as comparer:
+            yield lambda gold, answer: compare_answers(gold, answer) or comparer.compare_symbolic(gold, answer)

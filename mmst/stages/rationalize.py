@@ -1,76 +1,47 @@
-"""Hint: what nothing was kept of is asked again, with the answer; what is kept is trained without it (STaR)."""
+"""Rationalize: solve unsolved problems again with the answer given; training does not show it (STaR, section 3.2)."""
 
 from __future__ import annotations
 
-from mmst.methods import METHODS
+from mmst.actors.solver import Solver
 from mmst.methods.method import Method
 from mmst.records import FilterDecision, Problem, Solution
 from mmst.runs.directory import RoundDirectory
-from mmst.runs.tables import read_table, write_table
-from mmst.selection import Decision, reasons
+from mmst.runs.tables import read_table
 from mmst.stages.context import StageContext
-from mmst.stages.evaluate import statuses_of
-from mmst.stages.filter import DECISIONS, decisions_by_labels, primed_filter, read_kept
+from mmst.stages.filter import decide_by_labels, read_kept
 from mmst.stages.generate import problems_of
-from mmst.stages.parts import write_parts
-from mmst.stages.writer import writer
-
-_PART = 2048
+from mmst.stages.sampling import read_solutions, sample, statuses_of
 
 
 def rationalize(context: StageContext, round_: RoundDirectory) -> None:
     """Write `rationalizations/part-*.parquet` and `rationalizations/decisions.parquet`."""
-    number = round_.number
     unsolved = unsolved_problems(context, round_)
-    items = [(p, m, sample) for p in unsolved for m in context.methods for sample in range(context.config.hint.k)]
+    items = [(p, m, number) for p in unsolved for m in context.methods for number in range(context.config.hint.k)]
+
+    async def solve(solver: Solver, item: tuple[Problem, Method, int]) -> list[Solution]:
+        problem, method, number = item
+        question = solver.prompt_format.with_answer(problem.question, str(problem.answer))
+        with_answer = problem.model_copy(update={"question": question})
+        return await solver.solve(with_answer, method, number, round_.number, "hint")
+
     with round_.stage("rationalize") as commit:
-        if items:
-            with (
-                writer(context, round_, "rationalize", commit, context.config.sampling.temperature) as solver,
-                commit.timed("rationalize"),
-                context.report.bar("solving with hints", len(items), "solutions") as bar,
-            ):
-
-                async def attempt(item: tuple[Problem, Method, int]) -> list[Solution]:
-                    problem, method, sample = item
-                    question = solver.prompt_format.with_answer(problem.question, str(problem.answer))
-                    rationalized = problem.model_copy(update={"question": question})
-                    rows = await solver.solve(rationalized, method, sample, number, "hint")
-                    bar.advance(1, sum(row.tokens for row in rows))
-                    return rows
-
-                at_once = 1 + -(-2 * context.config.cluster.in_flight // _PART)
-                written = context.runtime.wait(
-                    write_parts(round_.rationalizations, items, _PART, at_once, attempt, bar.advance)
-                )
-        else:
-            written = []
-        solutions = [row for path, _ in written for row in read_table(path, Solution) if row.status != "turn"]
-        rows = decisions_by_labels(round_, solutions, primed_filter(context, number, with_round=True), only_stated)
-        write_table(round_.rationalizations / DECISIONS, FilterDecision, rows)
-        parts = [round_.part(path, count) for path, count in written]
-        commit.parts = [*parts, round_.part(round_.rationalizations / DECISIONS, len(rows))]
-        before, kept = round_.figures("filter")["kept"], sum(row.kept for row in rows)
-        gained = len({row.problem_id for row in rows if row.kept})
-        commit.figures |= {
+        paths = sample(context, round_, "rationalize", commit, round_.rationalizations, items, solve)
+        # A model that was given the answer can merely repeat it.
+        figures = decide_by_labels(context, round_, commit, round_.rationalizations, paths, must_calculate=True)
+        before, kept = round_.figures("filter")["kept"], figures["kept"]
+        commit.figures |= figures | {
             "problems": len(unsolved),
-            "problems_with_kept": gained,
-            "solutions": len(rows),
-            "kept": kept,
-            "kept_by_method": {m.name: sum(r.kept for r in rows if r.method == m.name) for m in context.methods},
             "grows_by": round(kept / before, 4) if before else None,
-            "statuses": statuses_of(solutions),
-            "reasons": dict(reasons(Decision(row.kept, row.reason) for row in rows)),
+            "statuses": statuses_of(read_solutions(paths)),
         }
-    share = f"by {kept / before:.1%}, to" if before else "from nothing to"
     context.report.line(
-        f"  {gained:,} of {len(unsolved):,} unsolved problems were solved with their answer at hand; the round's kept "
-        f"solutions grow {share} {before + kept:,}"
+        f"  given the answer, {figures['problems_with_kept']:,} of {len(unsolved):,} unsolved problems were solved; "
+        f"the round now keeps {before + kept:,} solutions, {kept:,} more"
     )
 
 
 def unsolved_problems(context: StageContext, round_: RoundDirectory) -> list[Problem]:
-    """Problems of this round with a reference answer of which nothing was kept, now or in earlier rounds."""
+    """Problems of this round with a reference answer and no kept solution in this round or an earlier one."""
     solved = {
         row.problem_id
         for number in range(1, round_.number + 1)
@@ -79,8 +50,3 @@ def unsolved_problems(context: StageContext, round_: RoundDirectory) -> list[Pro
     }
     labelled = {row.problem_id for row in read_table(round_.decisions, FilterDecision) if row.label_source == "gold"}
     return [p for p in problems_of(context, round_.number) if p.id in labelled - solved]
-
-
-def only_stated(solution: Solution) -> str | None:
-    """Why a solution teaches nothing although its answer is right: who was told the answer can merely repeat it."""
-    return None if METHODS[solution.method].calculates(solution.text) else "no_calculation"

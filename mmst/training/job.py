@@ -89,8 +89,6 @@ def train(
     seed: int,
     storage: Path,
     name: str,
-    snapshot_at: float | None = None,
-    snapshot: Path | None = None,
     on_step: Callable[[dict[str, Any]], None] | None = None,
 ) -> TrainingResult:
     """Train a checkpoint on a Parquet file of prompts, completions and tasks. Ray must be connected.
@@ -99,8 +97,7 @@ def train(
     ----------
     rows: file with columns `prompt`, `completion`, `task`; with a `role` only the rows where the column `role` says so.
     start: model directory or hub id to start from.
-    output: the new checkpoint directory; appears when it is complete. `snapshot` likewise, as the model was after
-        `snapshot_at` (share) of the steps.
+    output: the new checkpoint directory; appears when it is complete.
     storage: directory of this stage's own files, on a file system that all nodes see, to be deleted once the new
         checkpoint is committed. Where it holds the saved steps of the same training, training goes on from there.
     name: prefix of the Ray Train run's name.
@@ -117,7 +114,6 @@ def train(
         order = draw_examples(encoded.tasks, mixture, training.batch, steps, seed)
     except ValueError as error:
         raise InputError(f"training.mixture: {error}") from error
-    early = max(1, round(snapshot_at * steps)) if snapshot_at is not None and snapshot is not None else None
     task = Task(
         start=str(Path(start).resolve() if Path(start).exists() else start),
         output=str(output.resolve()),
@@ -128,8 +124,6 @@ def train(
         seed=seed,
         threads=cluster.train_threads or max(1, int(cluster.train_cpus)),
         gpu=cluster.train_gpus > 0,
-        snapshot_step=early,
-        snapshot=str(snapshot.resolve()) if snapshot and early else None,
     )
     _prepare(task, encoded, order, cluster.train_workers)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -21,8 +21,6 @@ class Task:
     seed: int
     threads: int
     gpu: bool
-    snapshot_step: int | None
-    snapshot: str | None
 
     @property
     def data(self) -> Path:

@@ -75,9 +75,9 @@ def _steps(task: Task, train_model: Any, done: int, log: Any) -> bool:
         facts.append(
             {"step": step + 1, "learning_rate": rate, "tokens": sum(own), "padded": padded, "targets": targets}
         )
-        last, early = step + 1 == task.steps, step + 1 == task.snapshot_step
+        last = step + 1 == task.steps
         saves = (step + 1) % task.training.checkpoint_every == 0 and not last
-        if (step + 1) % FLUSH == 0 or last or early or saves:
+        if (step + 1) % FLUSH == 0 or last or saves:
             values = torch.stack(losses)
             dist.all_reduce(values)
             seconds = (time.time() - since) / len(facts)
@@ -87,8 +87,6 @@ def _steps(task: Task, train_model: Any, done: int, log: Any) -> bool:
                 log({"event": "failed", "step": step + 1, "why": _NOT_A_NUMBER.format(step=step + 1, rate=rate)})
                 return False
             losses, facts = [], []
-            if early and task.snapshot:
-                train_model.export(Path(task.snapshot))  # before saving: a worker that dies in between must do it again
             if saves:
                 train_model.save(step + 1)
             since = time.time()

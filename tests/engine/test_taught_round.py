@@ -23,7 +23,7 @@ from mmst.records import Completion, Request, Solution, Verdict
 from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.tables import read_table
 from mmst.stages.context import StageContext
-from mmst.stages.filter import filter_, read_kept
+from mmst.stages.filter import filter_solutions, read_kept
 from mmst.stages.generate import generate
 from mmst.stages.rationalize import rationalize
 from mmst.stages.translate import translate
@@ -108,7 +108,7 @@ def rows(round_: RoundDirectory, stage: str) -> list[Solution]:
 def test_what_the_teacher_got_wrong_is_asked_again_with_the_answer_and_then_translated(context) -> None:
     made = context()
     round_ = made.run.round(1)
-    for stage in (generate, filter_, rationalize, translate):
+    for stage in (generate, filter_solutions, rationalize, translate):
         stage(made, round_)
     written = rows(round_, "generate")
     assert {row.checkpoint for row in written} == {"views, 60% corrupted"}
@@ -128,7 +128,7 @@ def test_what_the_teacher_got_wrong_is_asked_again_with_the_answer_and_then_tran
 def test_a_round_in_which_nothing_is_unsolved_asks_nobody(context) -> None:
     made = context("teacher.noise=0")
     round_ = made.run.round(1)
-    for stage in (generate, filter_, rationalize):
+    for stage in (generate, filter_solutions, rationalize):
         stage(made, round_)
     assert round_.figures("rationalize")["problems"] == 0
     assert list(read_kept(round_, "rationalize")) == []
@@ -173,5 +173,5 @@ def test_a_request_without_an_answer_has_a_status_of_its_own_in_the_figures(cont
 def test_an_endpoint_that_fails_too_often_ends_the_stage_with_one_clear_error(context, server) -> None:  # noqa: F811
     server.answer = lambda number, body: fault(503, "out of order")
     made = context(endpoint(server, retries=1))
-    with pytest.raises(InputError, match=r"found no answer .* 503 \(out of order\)"):
+    with pytest.raises(InputError, match=r"3 of 3 requests .* failed .* 503 \(out of order\)"):
         generate(made, made.run.round(1))

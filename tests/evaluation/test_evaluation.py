@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmst.evaluation import Outcome, cascade, figures_of, mcnemar, paired, phi, vote, weighted, wilson
+from mmst.evaluation import (
+    Outcome,
+    cascade,
+    figures_of,
+    mcnemar,
+    paired,
+    pass_at_k,
+    phi,
+    vote,
+    weighted,
+    wilson,
+    without_problems,
+)
 
 METHODS = ["cot", "pot"]
 
@@ -16,7 +28,12 @@ def outcomes(*rows: tuple[str | None, str | None, str | None], slices: dict[int,
     """(cot, pot, gold) of each problem."""
     new = slices or {}
     return [
-        Outcome(f"p{n}", {"cot": cot, "pot": pot}, gold, frozenset({new[n]} if n in new else ()))
+        Outcome(
+            f"p{n}",
+            {"cot": [cot], "pot": [pot]},
+            None if gold is None else {gold},
+            frozenset({new[n]} if n in new else ()),
+        )  # fmt: skip
         for n, (cot, pot, gold) in enumerate(rows)
     ]
 
@@ -90,7 +107,7 @@ def test_a_cascade_falls_through_what_failed() -> None:
 
 
 def test_every_way_to_combine_methods_is_reported() -> None:
-    outcome = Outcome("a", {"cot": "7", "pot": "8"}, "8", further={"cot": ("8",), "pot": ("8",)})
+    outcome = Outcome("a", {"cot": ["7", "8"], "pot": ["8", "8"]}, {"8"})
     trusted = figures_of([outcome], METHODS, {"cot": 0.9, "pot": 0.1}, ["cot", "pot"])["ensembles"]["accuracy"]
     assert trusted == {"vote": 1.0, "weighted": 1.0, "cascade": 0.0}
 
@@ -110,6 +127,8 @@ def test_accuracies_votes_and_slices() -> None:
     assert figures["agreement"]["share"] == 0.2
     assert figures["agreement"]["precision"] == 1.0
     assert figures["right"]["cot"] == ["p0", "p2"]
+    assert figures["right"]["vote"] == ["p0", "p1", "p2"]
+    assert "pass@k" not in figures
 
 
 def test_test_votes_trust_the_dev_accuracy_and_not_their_own() -> None:
@@ -120,9 +139,9 @@ def test_test_votes_trust_the_dev_accuracy_and_not_their_own() -> None:
 
 def test_answers_that_the_data_helped_with_have_no_vote_and_count_where_there_was_help() -> None:
     helped = [
-        Outcome("a", {"cot": "1", "pot": "2"}, "1", frozenset({"short"}), aside={"pot_reference": "1"}),
-        Outcome("b", {"cot": "1", "pot": "1"}, "1", frozenset({"short"}), aside={"pot_reference": None}),
-        Outcome("c", {"cot": "1", "pot": "2"}, "2", frozenset({"long"})),
+        Outcome("a", {"cot": ["1"], "pot": ["2"]}, {"1"}, frozenset({"short"}), aside={"pot_reference": "1"}),
+        Outcome("b", {"cot": ["1"], "pot": ["1"]}, {"1"}, frozenset({"short"}), aside={"pot_reference": None}),
+        Outcome("c", {"cot": ["1"], "pot": ["2"]}, {"2"}, frozenset({"long"})),
     ]
     figures = figures_of(helped, METHODS, {"cot": 0.1, "pot": 0.9})
     assert figures["accuracy"]["pot_reference"] == 0.5
@@ -165,3 +184,34 @@ def test_figures_go_to_json() -> None:
 
     figures = figures_of(outcomes(("7", "7", "7"), slices={0: "new_numbers"}), METHODS)
     assert json.loads(json.dumps(figures))["accuracy"]["cot"] == 1.0
+
+
+def test_the_problems_that_each_method_and_ensemble_solved_are_listed_in_order() -> None:
+    rows = outcomes(*[("1", "1", "1")] * 11, ("7", "8", "8"), ("7", "8", None))
+    figures = figures_of(rows, METHODS, {"cot": 0.1, "pot": 0.9}, ["cot", "pot"])
+    ids = [f"p{n}" for n in range(12)]
+    assert figures["problem_ids"] == ids
+    assert figures["right"] == {
+        "cot": ids[:11], "pot": ids, "vote": ids, "weighted": ids, "cascade": ids[:11], "any": ids
+    }  # fmt: skip
+    assert {"problem_ids", "right"} <= set(figures) - set(without_problems(figures))
+
+
+def test_pass_at_k_is_the_share_of_all_draws_that_hold_a_right_sample() -> None:
+    for n, right in itertools.product(range(1, 7), range(7)):
+        if right <= n:
+            for k in range(1, n + 1):
+                draws = list(itertools.combinations([1] * right + [0] * (n - right), k))
+                assert pass_at_k(n, right, k) == pytest.approx(sum(map(any, draws)) / len(draws))
+
+
+def test_several_samples_are_reported_as_pass_at_k_and_maj_at_k() -> None:
+    rows = [
+        Outcome("a", {"cot": ["7", "7", "8"], "pot": ["9", None, "8"]}, {"8"}),
+        Outcome("b", {"cot": ["1", "2", "1"], "pot": ["1", "1", "1"]}, {"1"}),
+    ]
+    figures = figures_of(rows, METHODS)
+    assert figures["pass@k"]["cot"] == {"1": pytest.approx(0.5), "2": pytest.approx((2 / 3 + 1) / 2), "3": 1.0}
+    assert figures["pass@k"]["any"]["1"] == pytest.approx((1 - 4 / 9 + 1) / 2)
+    assert figures["maj@k"] == {"cot": {"3": 0.5}, "pot": {"3": 0.5}}
+    assert figures["accuracy"]["any"] == 0.5

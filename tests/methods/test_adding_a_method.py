@@ -14,7 +14,7 @@ from mmst.methods.method import Method
 from mmst.methods.prompts import PromptFormat, TaskPrompt
 from mmst.records import Completion, Problem, Request, Solution, Verdict
 from mmst.selection import filter_rows
-from mmst.stages.rows import pool_rows, view_rows
+from mmst.stages.pool import pool_rows, view_rows
 
 PROBLEM = Problem(
     id="p", question="Ann has 3 apples and buys 4. How many has she?", answer="7", views={"tally": "|||||||"}
@@ -65,11 +65,19 @@ def test_a_method_of_one_class_goes_through_the_whole_round(tally) -> None:
 
     async def solve_and_translate() -> tuple[Solution, Solution, Solution]:
         solver = Solver(
-            prompt_format, model, verified, {"solver": "checkpoint"}, seed=0, slots=asyncio.Semaphore(2), max_tokens=9
+            prompt_format,
+            model,
+            verified,
+            {"solver": "c"},
+            seed=0,
+            in_flight=2,
+            slots=asyncio.Semaphore(2),
+            max_tokens=9,
         )
         (own,) = await solver.solve(PROBLEM, toy, sample=0, round_=1, purpose="generate")
         words = replace(own, method="cot", solution_id="w", text="3 + 4 = 7. The answer is 7.")
-        return own, words, await solver.translate(words, cot, toy, None, round_=1)
+        (translated,) = await solver.translate(words, cot, toy, None, round_=1)
+        return own, words, translated
 
     try:
         own, words, translated = asyncio.run(solve_and_translate())
@@ -87,9 +95,8 @@ def test_a_method_of_one_class_goes_through_the_whole_round(tally) -> None:
 
     (view,) = view_rows([PROBLEM], {"tally": TaskLimit()}, prompt_format, seed=0, show_question=False)
     assert (view.prompt, view.completion) == (model.asked[0], "|||||||")
-    pool = list(
-        pool_rows([words], [translated], {"p": PROBLEM.question}, prompt_format, pairs=True, show_question=False)
-    )
+    kept = [("native", words), ("translated", translated)]
+    pool = list(pool_rows(kept, {"p": PROBLEM.question}, prompt_format, pairs=True, show_question=False))
     assert [row.task for row in pool] == ["cot", "tally", "cot->tally"]
     assert (pool[2].prompt, pool[2].completion) == (model.asked[1], "|||| |||")
     assert card_of(prompt_format, [cot, toy])["instructions"]["tally"] == "Solve it by strokes."

@@ -2,7 +2,9 @@
 
 import pytest
 
-from mmst.methods.duplicates import program_key, rationale_key, text_key
+from mmst.methods import METHODS
+from mmst.methods.method import text_key
+from mmst.methods.syntax import program_key
 
 PROGRAM = "def solve(n):\n    total = n + 4\n    return total\nprint(solve(3))"
 
@@ -41,17 +43,19 @@ def test_names_that_the_program_did_not_give_stay() -> None:
 
 @pytest.mark.parametrize("text", ["a = = 3", "", "x = '\0'", "(" * 3000, "-" * 20000 + "1", "print '3'", "1\ud800"])
 def test_what_is_no_python_is_compared_as_text(text: str) -> None:
-    assert program_key(text) == program_key(f"{text}  ")
+    assert METHODS["pot"].duplicate_key(text) == METHODS["pot"].duplicate_key(f"{text}  ")
 
 
 def test_rationales_with_the_same_calculations_in_the_same_order_are_duplicates() -> None:
-    assert rationale_key("He has 3 + 4 = 7. Then 7 * 2 = 14.") == rationale_key("3+4=7 apples; later 7*2=14")
-    assert rationale_key("3 + 4 = 7") != rationale_key("4 + 3 = 7")
+    assert METHODS["cot"].duplicate_key("He has 3 + 4 = 7. Then 7 * 2 = 14.") == METHODS["cot"].duplicate_key(
+        "3+4=7 apples; later 7*2=14"
+    )
+    assert METHODS["cot"].duplicate_key("3 + 4 = 7") != METHODS["cot"].duplicate_key("4 + 3 = 7")
 
 
 def test_rationales_without_calculations_are_compared_as_text() -> None:
-    assert rationale_key("It is seven!") == rationale_key("it is  seven")
-    assert rationale_key("It is seven.") != rationale_key("It is eight.")
+    assert METHODS["cot"].duplicate_key("It is seven!") == METHODS["cot"].duplicate_key("it is  seven")
+    assert METHODS["cot"].duplicate_key("It is seven.") != METHODS["cot"].duplicate_key("It is eight.")
 
 
 def test_signs_and_numbers_tell_texts_apart() -> None:

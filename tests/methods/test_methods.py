@@ -157,3 +157,29 @@ def test_a_cascade_begins_with_what_is_executed() -> None:
     methods = methods_named(["cot", "eot", "pot"])
     assert cascade_order(methods) == ["eot", "pot", "cot"]
     assert cascade_order(methods, ["pot", "eot", "cot"]) == ["pot", "eot", "cot"]
+
+
+def test_a_base_model_translates_without_the_question_from_examples_without_one() -> None:
+    prompt = POT.translation_prompt(PromptFormat("base"), "print(3 + 4)", COT, None)
+    assert not any(example.question in prompt for example in POT.task_prompt.few_shot)
+    prompt = POT.translation_prompt(PromptFormat("base"), "print(3 + 4)", COT, QUESTION)
+    assert all(example.question in prompt for example in POT.task_prompt.few_shot)
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "answer"),
+    [
+        (COT, "<think>Perhaps the answer is 30.</think>\n**31**. The answer is 31.", "31"),
+        (COT, "The answer is 30.</think>The answer is 31.", "31"),
+        (COT, "<think>The answer is 30", None),
+        (POT, "<think>```python\nprint(30)\n```</think>print(31)", "31"),
+    ],
+)
+def test_thinking_is_not_read(sandbox, method, text: str, answer: str | None) -> None:
+    assert method.read(written(text), sandbox).answer == answer
+
+
+def test_a_program_followed_by_its_output_is_run(sandbox) -> None:
+    text = "```python\nprint(6 * 7)\n```\nOutput:\n```\n42\n```"
+    assert POT.read(written(text), sandbox).answer == "42"
+    assert POT.solution(text) == "print(6 * 7)"

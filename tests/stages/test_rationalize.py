@@ -10,10 +10,10 @@ from mmst.methods.prompts import PromptFormat
 from mmst.records import FilterDecision, Problem, Solution
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import write_table
-from mmst.selection import SolutionFilter
-from mmst.stages.filter import DECISIONS, decisions_by_labels, read_kept
-from mmst.stages.rationalize import only_stated, unsolved_problems
-from mmst.stages.rows import pool_rows
+from mmst.selection import Label, SolutionFilter
+from mmst.stages.filter import read_kept
+from mmst.stages.pool import pool_rows
+from mmst.stages.rationalize import unsolved_problems
 
 PROBLEMS = [Problem(id=f"p{n}", question=f"What is {n} + 1?", answer=str(n + 1)) for n in range(4)]
 
@@ -61,22 +61,25 @@ def test_what_a_hint_solved_in_an_earlier_round_is_not_asked_again(context) -> N
     first, second = context.run.round(1), context.run.round(2)
     rationalized = [solution(2, "cot", "2 + 1 = 3. The answer is 3.")]
     rows = [decision(2, True, purpose="hint")]
-    commit(first, "rationalize", first.rationalizations, first.rationalizations / DECISIONS, rows, rationalized)
+    commit(
+        first, "rationalize", first.rationalizations, first.rationalizations / "decisions.parquet", rows, rationalized
+    )
     assert [row.problem_id for row in read_kept(first, "rationalize")] == ["p2"]
     write_table(second.decisions, FilterDecision, [decision(n, False) for n in range(3)])
     assert [p.id for p in unsolved_problems(context, second)] == ["p1"]
 
 
-def test_a_solution_that_only_states_the_answer_is_dropped_with_its_own_reason(context) -> None:
-    solution_filter = SolutionFilter(FilterConfig(), lambda m, t: METHODS[m].duplicate_key(t), lambda m, t: None)
+def test_a_solution_that_only_states_the_answer_is_dropped_with_its_own_reason() -> None:
+    solution_filter = SolutionFilter(FilterConfig(), must_calculate=True)
     solutions = [
         solution(1, "pot", "print(2)"),
         solution(1, "cot", "As said, the answer is 2."),
         solution(1, "cot", "1 + 1 = 2. The answer is 2."),
         solution(2, "pot", "print(2 + 2)", key="4"),
     ]
-    rows = decisions_by_labels(context.run.round(1), solutions, solution_filter, only_stated)
-    assert [row.reason for row in rows] == ["no_calculation", "no_calculation", "kept", "wrong"]
+    reasons = [solution_filter.decide([s], Label(s.key, s.key, "gold"))[0].reason for s in solutions[:3]]
+    reasons += [solution_filter.decide(solutions[3:], Label("3", "3", "gold"))[0].reason]
+    assert reasons == ["no_calculation", "no_calculation", "kept", "wrong"]
 
 
 @pytest.mark.parametrize("style", ["tuned", "base", "chat"])
@@ -90,7 +93,7 @@ def test_the_hint_is_shown_in_every_style_after_the_question_and_before_the_inst
 def test_what_was_solved_with_a_hint_is_trained_without_it() -> None:
     question = PROBLEMS[1].question
     rationalized = solution(1, "pot", "print(1 + 1)")
-    (row,) = pool_rows([], [], {"p1": question}, PromptFormat(), True, True, rationalized=[rationalized])
+    (row,) = pool_rows([("rationalized", rationalized)], {"p1": question}, PromptFormat(), True, True)
     assert (row.source, row.prompt) == ("rationalized", METHODS["pot"].prompt(PromptFormat(), question))
     assert "The answer is" not in row.prompt
 

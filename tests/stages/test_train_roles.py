@@ -11,10 +11,10 @@ from mmst.methods import methods_of
 from mmst.methods.card import read_card, role_of
 from mmst.problems.synthetic import SyntheticSpec, make_sets
 from mmst.progress import Reporter
+from mmst.records import TrainingRow
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
 from mmst.stages.context import StageContext
-from mmst.stages.rows import TrainingRow
 from mmst.stages.train import train
 from mmst.training import TrainingResult
 
@@ -28,9 +28,8 @@ def fits(monkeypatch) -> list[dict]:
 
     def fit(**given) -> TrainingResult:
         asked.append(given)
-        for directory in (given["output"], given["snapshot"]):
-            Path(directory).mkdir(parents=True)
-            (directory / "config.json").write_text("{}")
+        given["output"].mkdir(parents=True)
+        (given["output"] / "config.json").write_text("{}")
         return RESULT
 
     monkeypatch.setattr(mmst.training, "train", fit)
@@ -65,15 +64,14 @@ def test_two_models_are_trained_apart_from_the_same_start(tmp_path, fits) -> Non
         ("decomposer", "socratic/decompose"),
         ("solver", "socratic/solve"),
     }
-    for early in ("", "-early"):
-        checkpoint = run.round(0).root / "checkpoints" / f"solver{early}"
-        assert role_of(checkpoint, "decomposer") == checkpoint.with_name(f"decomposer{early}")
-        assert role_of(checkpoint, "solver") == checkpoint
-    card = read_card(run.round(0).checkpoint)
+    checkpoint = run.round(0).checkpoint
+    assert role_of(checkpoint, "decomposer") == checkpoint.with_name("decomposer")
+    assert role_of(checkpoint, "solver") == checkpoint
+    card = read_card(checkpoint)
     assert card["settings"]["socratic"]["models"] == "two"
     assert run.round(0).figures("train")["roles"]["decomposer"]["steps"] == 1
     parts = [path.name for path in run.round(0).part_paths("train")]
-    assert parts == ["pool.parquet", "solver", "solver-early", "decomposer", "decomposer-early"]
+    assert parts == ["pool.parquet", "solver", "decomposer"]
 
 
 def test_one_model_learns_all_rows(tmp_path, fits) -> None:

@@ -52,8 +52,6 @@ def train_model(toy: Toy, tmp_path: Path) -> Iterator[Callable[[TrainingConfig],
                 seed=0,
                 threads=1,
                 gpu=False,
-                snapshot_step=None,
-                snapshot=None,
             )
         )
 

@@ -6,7 +6,7 @@ from mmst.methods import METHODS
 from mmst.methods.method import SamplingParams
 from mmst.methods.prompts import PromptFormat
 from mmst.records import Completion, Problem, Request
-from mmst.stages.writer import Views
+from mmst.stages.sampling import Views
 
 COT, POT = METHODS["cot"], METHODS["pot"]
 PROBLEMS = [

@@ -6,7 +6,7 @@ from mmst.config import TaskLimit
 from mmst.errors import InputError
 from mmst.methods.prompts import PromptFormat
 from mmst.records import Problem, Solution
-from mmst.stages.rows import pool_rows, view_rows
+from mmst.stages.pool import pool_rows, view_rows
 
 PROBLEMS = [
     Problem(
@@ -93,7 +93,8 @@ def test_kept_solutions_train_their_method_and_translations_both_ways_of_reading
     native = solution(3, "pot", "a = 3 + 1\nprint(a)")
     translated = solution(3, "cot", "3 + 1 = 4. The answer is 4.", origin=native.solution_id)
     questions = {p.id: p.question for p in PROBLEMS}
-    rows = list(pool_rows([native], [translated], questions, PromptFormat(), pairs=True, show_question=False))
+    kept = [("native", native), ("translated", translated)]
+    rows = list(pool_rows(kept, questions, PromptFormat(), pairs=True, show_question=False))
     assert [(row.task, row.source) for row in rows] == [("pot", "native"), ("cot", "translated"), ("pot->cot", "pair")]
     assert rows[2].prompt.startswith("a = 3 + 1 # 4")
     assert [row.solution_id for row in rows] == ["s3", "s3>cot", "s3>cot"]
@@ -105,7 +106,8 @@ def test_a_limited_pool_trains_on_the_chosen_solutions_only() -> None:
     questions = {p.id: p.question for p in PROBLEMS}
 
     def sources(chosen: set[str]) -> list[str]:
-        return [row.source for row in pool_rows([native], [translated], questions, PromptFormat(), True, False, chosen)]
+        kept = [("native", native), ("translated", translated)]
+        return [row.source for row in pool_rows(kept, questions, PromptFormat(), True, False, chosen)]
 
     assert sources({native.solution_id}) == ["native"]
     assert sources({translated.solution_id}) == ["translated", "pair"]
@@ -122,6 +124,6 @@ def test_a_solution_of_several_requests_is_a_row_for_each_with_its_role() -> Non
         ("socratic/solve", "solver"),
     ]
     native = solution(3, "socratic", "Q: How many?\nA: 3 + 1 = 4.\nThe answer is 4.")
-    rows = list(pool_rows([native], [], {"p3": "What?"}, PromptFormat(), pairs=True, show_question=False))
+    rows = list(pool_rows([("native", native)], {"p3": "What?"}, PromptFormat(), pairs=True, show_question=False))
     assert [row.role for row in rows] == ["decomposer", "solver"]
     assert {row.solution_id for row in rows} == {"s3"}
