@@ -38,6 +38,9 @@ class EngineConfig(Section):
     """Skip compilation and CUDA graphs (always on CPU)."""
     max_retries: Annotated[int, Field(ge=0)] = 3
     """How often a request that died with its replica is asked again."""
+    token_timeout: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds per token of a request (`max_tokens`): a replica that finishes nothing for that long, and two minutes,
+    hangs and is replaced."""
     start_timeout: Annotated[float, Field(gt=0)] = 600.0
     """Seconds to wait for a replica to come up; while a cluster that may grow has no room for it they don't count."""
 

@@ -1,4 +1,4 @@
-"""One replica: vLLM's asynchronous engine, which serves a checkpoint only after proof that it holds it."""
+"""The Ray Serve application of an engine: replicas of vLLM that serve a checkpoint once it passed the weight check."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from typing import Any, TypedDict
 
 from mmst.config import EngineConfig
 from mmst.engine.tokens import Codec, shape_of
-from mmst.engine.weight_check import WeightCheck, proof_of
 from mmst.records import Completion, Request
+from mmst.weight_check import WeightCheck, weight_check_of
 
+CHUNK = 64
+"""Most requests that travel to a replica together."""
+DEPLOYMENT = "engine"
 _GATHER = 0.005
 _DRAIN = 120.0
+_PATIENCE = 120.0
+"""Seconds without an answer that no replica is blamed for."""
 
 
 class Assignment(TypedDict):
-    """`user_config`: which checkpoint to serve, and the number of the change that brought it."""
+    """`user_config`: the checkpoint to serve, and the number of the change that brought it."""
 
     checkpoint: str
     generation: int
 
 
 class Report(TypedDict):
-    """How a replica came to what it serves. `largest` and `mean` are differences of log-probabilities."""
+    """How a replica loaded its checkpoint. `largest` and `mean` are differences of log-probabilities; `fault` says why
+    the weights were not exchanged in place."""
 
     generation: int
     in_place: bool
@@ -39,22 +45,63 @@ class Report(TypedDict):
 
 
 Answer = tuple[int, Completion | str]
-"""Place of the request in its chunk, and what came of it; a text says why it can't be answered."""
+"""The place of a request in its chunk, and its completion, or why the engine failed on it."""
+
+
+def application(config: EngineConfig, checkpoint: str, generation: int) -> Any:
+    """The Serve application. Only `user_config` differs between checkpoints, so replicas stay up.
+
+    They do because the version is given: Serve takes every `serve.run` without one for new code and replaces all
+    replicas. That argument is private since Ray 2.60; without it a change of checkpoint would be right, but slow.
+    """
+    from ray import serve
+
+    if config.replicas is not None:
+        size: dict[str, Any] = {"num_replicas": max(1, config.replicas)}
+    else:
+        size = {
+            "autoscaling_config": {
+                "min_replicas": config.min_replicas,
+                "initial_replicas": config.fewest_replicas,
+                "max_replicas": config.most_replicas,
+                "target_ongoing_requests": max(1, config.max_num_seqs // CHUNK),
+                "upscale_delay_s": 5,
+                "downscale_delay_s": 60,
+            }
+        }
+    deploy: Any = serve.deployment
+    deployment = deploy(
+        Replica,
+        name=DEPLOYMENT,
+        user_config=Assignment(checkpoint=checkpoint, generation=generation),
+        ray_actor_options={"num_cpus": config.cpus, "num_gpus": config.gpus},
+        max_ongoing_requests=config.max_num_seqs,
+        max_constructor_retry_count=2,
+        rolling_update_percentage=1.0,
+        graceful_shutdown_wait_loop_s=0.1,
+        graceful_shutdown_timeout_s=15,
+        health_check_period_s=5,
+        health_check_timeout_s=config.start_timeout,
+        logging_config={"log_level": "WARNING", "enable_access_log": False},
+        **size,
+    )
+    return deployment.options(version="1", _internal=True).bind(config)
 
 
 class Replica:
-    """Built by `reconfigure`, so that a replica that Serve restarts comes up with the checkpoint of today."""
+    """One vLLM engine. `reconfigure` builds it, so a replica that Serve restarts loads the current checkpoint."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._engine: Any = None
         self._generation = 0
-        self._busy = 0
+        self._busy = self._answered = 0
         self._changed = asyncio.Condition()
         self._numbers = itertools.count()
         self._weight_check: WeightCheck | None = None
         self._shape: str | None = None
         self._report: Report | None = None
+        _listen_where_ray_listens()
         if not config.gpus:
             # Read when torch and vLLM are imported, here and in the engine's own process.
             os.environ["OMP_NUM_THREADS"] = str(max(1, int(config.cpus)))
@@ -64,9 +111,9 @@ class Replica:
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
 
     async def reconfigure(self, assignment: Assignment) -> None:
-        """Take over a checkpoint: in place where that can be, and is proved; by a fresh engine otherwise.
+        """Load a checkpoint: in place if its architecture is the same, else into a new engine.
 
-        Until then, and if neither can be proved, no request is answered. Raises RuntimeError in that case.
+        Requests wait until the weight check has passed. Raises RuntimeError if a new engine does not pass it.
         """
         checkpoint, generation = assignment["checkpoint"], assignment["generation"]
         if generation == self._generation:
@@ -74,52 +121,42 @@ class Replica:
         began, self._generation = time.monotonic(), 0
         await self._drained()
         shape = shape_of(checkpoint)
-        in_place = self._engine is not None and shape is not None and shape == self._shape
-        fault = await self._change(checkpoint) if in_place else "not exchangeable in place"
-        if why_fresh := fault:
-            in_place = False
+        exchangeable = self._engine is not None and shape is not None and shape == self._shape
+        fault = await self._exchange(checkpoint) if exchangeable else "not exchangeable in place"
+        if why_new := fault:
             self._start(checkpoint)
-            fault = await self._prove(proof_of(checkpoint, self._dtype), None)
+            fault = await self._check(weight_check_of(checkpoint, self._dtype), None)
         if fault:
-            self.__del__()
-            raise RuntimeError(f"{checkpoint}: a fresh engine does not compute what the checkpoint says: {fault}")
+            self._stop()
+            raise RuntimeError(f"{checkpoint}: a new engine does not compute what the checkpoint says: {fault}")
         self._codec, self._shape = Codec(checkpoint), shape
-        largest, mean = self._gap
-        self._report = Report(
-            generation=generation,
-            in_place=in_place,
-            fault=why_fresh,
-            largest=largest,
-            mean=mean,
-            seconds=time.monotonic() - began,
-            processes=[os.getpid(), *self._children()],
-            node=_node(),
-        )
+        self._report = self._reported(generation, why_new, time.monotonic() - began)
         async with self._changed:
             self._generation = generation
             self._changed.notify_all()
 
     async def report(self, generation: int) -> Report:
-        """How this replica came to serve the given change, once it does."""
+        """How this replica loaded the given generation, once it has."""
         await self._reached(generation)
         assert self._report is not None
         return self._report
 
     async def generate(self, generation: int, requests: list[Request]) -> AsyncIterator[list[Answer]]:
-        """Answer a chunk of requests, each as soon as it is finished: lists of what finished together.
+        """Answer a chunk of requests: yields lists of those that finished together.
 
-        Waits until this replica serves `generation`. An engine that died takes the replica with it, so that all
-        callers see one kind of failure and Serve starts a new one.
+        Waits until this replica serves `generation`. A dead or hanging engine ends the replica, so that callers see
+        one kind of failure and Serve starts a new one.
         """
         await self._reached(generation)
         done: asyncio.Queue[Answer] = asyncio.Queue()
         self._busy += 1
         tasks = [asyncio.create_task(self._answer(n, request, done)) for n, request in enumerate(requests)]
+        patience = _PATIENCE + self._config.token_timeout * max(request.max_tokens for request in requests)
         try:
             left = len(tasks)
             while left:
-                answers = [await done.get()]
-                await asyncio.sleep(_GATHER)  # what one step of the engine finished comes together
+                answers = [await self._next(done, patience)]
+                await asyncio.sleep(_GATHER)  # requests that one step of the engine finished travel together
                 while not done.empty():
                     answers.append(done.get_nowait())
                 left -= len(answers)
@@ -132,24 +169,34 @@ class Replica:
                 self._changed.notify_all()
 
     async def check_health(self) -> None:
-        """Raises RuntimeError when the engine has died."""
+        """Raises RuntimeError if the engine has died."""
         if self._engine is not None and self._engine.errored:
             raise RuntimeError(f"the engine has died: {self._engine.dead_error}")
 
     def __del__(self) -> None:
-        engine, self._engine = getattr(self, "_engine", None), None
-        if engine is not None:
-            engine.shutdown(timeout=5)
+        self._stop()
+
+    async def _next(self, done: asyncio.Queue[Answer], patience: float) -> Answer:
+        """The next answer of a chunk. Ends the replica if its engine finishes no request at all for `patience` s."""
+        while True:
+            before = self._answered
+            try:
+                async with asyncio.timeout(patience):
+                    return await done.get()
+            except TimeoutError:
+                if self._answered == before:
+                    _end_process()
 
     async def _answer(self, number: int, request: Request, done: asyncio.Queue[Answer]) -> None:
-        from vllm.v1.engine.exceptions import EngineDeadError
-
+        """Put the answer into the queue. Any exception becomes one: without an answer the chunk would wait for ever."""
         try:
-            await done.put((number, await self._complete(request)))
-        except EngineDeadError:
-            os._exit(1)
-        except ValueError as error:
-            await done.put((number, str(error)))
+            answer: Completion | str = await self._complete(request)
+        except Exception as error:
+            if self._engine.errored:
+                _end_process()
+            answer = f"{type(error).__name__}: {error.__cause__ or error}"
+        self._answered += 1
+        await done.put((number, answer))
 
     async def _complete(self, request: Request) -> Completion:
         from vllm import SamplingParams
@@ -188,17 +235,17 @@ class Replica:
         async with self._changed:
             await asyncio.wait_for(self._changed.wait_for(lambda: not self._busy), _DRAIN)
 
-    async def _change(self, checkpoint: str) -> str | None:
-        """Exchange the weights in place; returns why the engine does not hold the checkpoint now, if it doesn't."""
+    async def _exchange(self, checkpoint: str) -> str | None:
+        """Exchange the weights in place. Returns why the engine does not compute as the checkpoint says, or None."""
         try:
             await self._engine.collective_rpc("load_checkpoint", args=(checkpoint,))
             if not await self._engine.reset_prefix_cache():
                 return "the prefix cache of the old weights could not be dropped"
-            return await self._prove(proof_of(checkpoint, self._dtype), self._weight_check)
+            return await self._check(weight_check_of(checkpoint, self._dtype), self._weight_check)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
-    async def _prove(self, weight_check: WeightCheck, before: WeightCheck | None) -> str | None:
+    async def _check(self, weight_check: WeightCheck, before: WeightCheck | None) -> str | None:
         found = await asyncio.gather(*(self._logprobs(prompt) for prompt in weight_check.prompts))
         self._weight_check, self._gap = weight_check, weight_check.difference(found)
         return weight_check.fault(found, before)
@@ -210,18 +257,38 @@ class Replica:
         rows = zip(prompt[1:], output.prompt_logprobs[1:], strict=True)
         return [row[token].logprob for token, row in rows]
 
+    def _reported(self, generation: int, why_new: str | None, seconds: float) -> Report:
+        import psutil
+        import ray
+
+        return Report(
+            generation=generation,
+            in_place=not why_new,
+            fault=why_new,
+            largest=self._gap[0],
+            mean=self._gap[1],
+            seconds=seconds,
+            processes=[os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))],
+            node=ray.get_runtime_context().get_node_id(),
+        )
+
     @property
     def _dtype(self) -> str:
         return str(self._engine.model_config.dtype).removeprefix("torch.")
 
+    def _stop(self) -> None:
+        engine, self._engine = getattr(self, "_engine", None), None
+        if engine is not None:
+            engine.shutdown(timeout=5)
+
     def _start(self, checkpoint: str) -> None:
-        """A fresh engine. Blocks: the thread that starts the engine's process must live as long as this replica."""
+        """Start a new engine. Blocks: the thread that starts its process must live as long as this replica."""
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         from mmst.engine.executor import ManyProcesses, OneProcess
 
-        self.__del__()
+        self._stop()
         config, on_gpu = self._config, self._config.gpus > 0
         memory: dict[str, Any] = (
             {"gpu_memory_utilization": config.gpu_memory_utilization}
@@ -231,27 +298,34 @@ class Replica:
         args = AsyncEngineArgs(
             model=checkpoint,
             dtype=config.dtype if on_gpu or config.dtype != "auto" else "float32",
-            max_model_len=config.max_model_len or -1,  # what fits into the cache
+            max_model_len=config.max_model_len or -1,  # -1: what fits into the cache
             max_num_seqs=config.max_num_seqs,
             tensor_parallel_size=config.tensor_parallel,
             enforce_eager=config.enforce_eager or not on_gpu,
             distributed_executor_backend=ManyProcesses if config.tensor_parallel > 1 else OneProcess,
             worker_extension_cls="mmst.engine.executor.Reloading",
-            # On CPU a prompt of a seeded request that is cut into chunks kills the engine: torch's CPU generator
-            # can't be wound back over the token that is sampled too early and thrown away.
+            # On CPU a seeded request whose prompt is cut into chunks kills the engine: torch's CPU generator cannot
+            # be rewound over the token that is sampled too early and thrown away.
             enable_chunked_prefill=on_gpu,
             disable_log_stats=True,
             **memory,
         )
         self._engine = AsyncLLM.from_engine_args(args)
 
-    def _children(self) -> list[int]:
-        import psutil
 
-        return [child.pid for child in psutil.Process().children(recursive=True)]
+def _listen_where_ray_listens() -> None:
+    """In a private Ray, have Serve's gRPC server of this replica listen on loopback: whoever reaches it can run code.
 
-
-def _node() -> str:
+    Serve starts that server on all interfaces after the replica is constructed, and has no setting for it.
+    """
     import ray
+    from ray.serve._private import replica
 
-    return ray.get_runtime_context().get_node_id()
+    if ray.is_initialized() and ray.util.get_node_ip_address() == "127.0.0.1":
+        listen = replica.add_port_to_grpc_server
+        replica.add_port_to_grpc_server = lambda server, address: listen(server, address.replace("[::]", "127.0.0.1"))
+
+
+def _end_process() -> None:
+    """End this replica at once: its engine is dead or hangs. Callers retry, Serve starts a new replica."""
+    os._exit(1)

@@ -265,6 +265,6 @@ def retry_after(header: str | None) -> float:
     except ValueError:
         pass
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(header or "").timestamp() - time.time())
     except ValueError:
         return 0.0

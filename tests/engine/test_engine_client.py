@@ -27,7 +27,7 @@ def fault(checkpoint: Path | str) -> str:
 
 
 def test_a_directory_that_is_no_checkpoint_says_what_it_lacks(checkpoint: Path) -> None:
-    assert "there is no such checkpoint" in fault(checkpoint / "missing")
+    assert "no such checkpoint" in fault(checkpoint / "missing")
     for file in checkpoint.glob("tokenizer*"):
         file.unlink()
     assert "has no tokenizer" in fault(checkpoint)
@@ -40,7 +40,7 @@ def test_a_directory_that_is_no_checkpoint_says_what_it_lacks(checkpoint: Path) 
 def test_heads_that_vllm_cannot_compute_on_cpu_are_named(checkpoint: Path) -> None:
     path = checkpoint / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "head_dim": 16}))
-    assert "heads of 16 numbers" in fault(checkpoint)
+    assert "attention heads of size 16" in fault(checkpoint)
 
 
 class DyingReplicas:
@@ -73,7 +73,7 @@ async def test_what_a_dead_replica_owed_is_asked_again_with_the_same_seed(monkey
     asked = [Request(word, seed, 1) for seed, word in enumerate("abcd")]
     answers = await asyncio.gather(*(engine.complete(request) for request in asked))
     assert [answer.text for answer in answers] == list("ABCD")
-    assert engine.stats() == {"tokens": 4, "requests": 4, "retries": 3 + 2}
+    assert engine.stats() == {"tokens": 4, "requests": 4, "retries": 3 + 2, "errors": 0}
     assert sorted(request.seed for request in replicas.chunks[1]) == [1, 2, 3]
 
 
@@ -84,6 +84,21 @@ async def test_after_the_last_try_the_error_names_the_request(monkeypatch: pytes
     failed = [answer for answer in (first, second, third) if isinstance(answer, EngineError)]
     assert len(failed) == 1
     assert "seed 1 and prompt 'b' failed 2 times: ConnectionError: the replica is gone" in str(failed[0])
+
+
+async def test_a_request_that_the_engine_fails_on_ends_as_an_error_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Refusing(DyingReplicas):
+        async def answer(self, generation: int, requests: list[Request]) -> AsyncIterator[list[tuple[int, object]]]:
+            self.chunks.append(requests)
+            yield [(n, Completion("A", "stop", 1) if r.prompt else "too short") for n, r in enumerate(requests)]
+
+    engine = engine_over(Refusing(deaths=0), monkeypatch, max_retries=2)
+    good, bad = await asyncio.gather(engine.complete(Request("a", 0, 1)), engine.complete(Request("", 1, 1)))
+    assert (good.text, bad) == ("A", Completion("", "error", 0))
+    assert engine.stats() == {"tokens": 1, "requests": 2, "retries": 2, "errors": 1}
+    assert "request with seed 1 and prompt '' failed 3 times: too short" in capsys.readouterr().out
 
 
 async def test_requests_travel_in_chunks_and_no_more_than_the_replicas_take(monkeypatch: pytest.MonkeyPatch) -> None:

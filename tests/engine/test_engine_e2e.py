@@ -3,21 +3,28 @@
 import asyncio
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tiny_llama import prompts, tiny_llama
 
 from mmst.config import EngineConfig
 from mmst.engine import Engine, EngineError
+from mmst.processes import process_stat
 from mmst.records import Completion, Request
+from mmst.stages.session import ray_session
+from mmst.weight_check import compute_weight_check, write_weight_check
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SAMPLED = [Request(prompt, seed, 30, 0.9) for seed, prompt in enumerate(prompts(200, 20))]
+
+
+EMPTY = ""
+"""Encoded as no token at all, since the tokenizer adds no beginning of text; vLLM refuses that."""
 
 
 class Driver:
@@ -42,22 +49,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def driver(checkpoints: dict[str, Path]) -> Iterator[Driver]:
-    import ray
-
-    with tempfile.TemporaryDirectory(prefix="mmst-ray-", dir="/tmp") as temporary, asyncio.Runner() as runner:
-        ray.init(
-            address="local",
-            num_cpus=2,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-            _temp_dir=temporary,
-        )
-        try:
-            engine = Engine.start("mmst-test", EngineConfig(), checkpoints["one"])
-            yield Driver(engine, runner)
-        finally:
-            ray.shutdown()
+    with asyncio.Runner() as runner, ray_session(None):
+        yield Driver(Engine.start("mmst-test", EngineConfig(), checkpoints["one"]), runner)
 
 
 def greedy(checkpoint: Path, prompt: str, count: int) -> str:
@@ -80,6 +73,19 @@ def writes_like_transformers(driver: Driver, checkpoint: Path) -> bool:
 def test_it_writes_what_plain_transformers_writes(driver: Driver, checkpoints: dict[str, Path]) -> None:
     assert driver.engine.report["largest"] < 1e-3
     assert writes_like_transformers(driver, checkpoints["one"])
+
+
+def test_no_port_of_a_replica_is_open_to_other_machines(driver: Driver) -> None:
+    replica = psutil.Process(driver.engine.report["processes"][0])
+    listening = [c.laddr.ip for c in replica.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert listening
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+
+def test_a_prompt_that_the_engine_refuses_is_an_error_and_the_others_are_answered(driver: Driver) -> None:
+    good, refused = driver.ask([SAMPLED[0], Request(EMPTY, 1, 8)])
+    assert good.finish_reason != "error"
+    assert refused == Completion("", "error", 0)
 
 
 def test_a_seeded_sample_is_the_same_whatever_it_is_batched_with(driver: Driver) -> None:
@@ -153,29 +159,22 @@ def test_stopping_gives_everything_back(driver: Driver) -> None:
     driver.engine.stop()
     assert not [pid for pid in report["processes"] if lives(pid)]
     assert "mmst-test" not in serve.status().applications
-    deadline = time.monotonic() + 10
-    while ray.available_resources().get("CPU") != 2 and time.monotonic() < deadline:
+    deadline, cpus = time.monotonic() + 10, ray.cluster_resources()["CPU"]
+    while ray.available_resources().get("CPU") != cpus and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert ray.available_resources()["CPU"] == 2
+    assert ray.available_resources()["CPU"] == cpus
 
 
 @pytest.mark.long
 def test_nothing_is_served_that_cannot_be_proved(driver: Driver, tmp_path: Path) -> None:
-    import json
-
-    from mmst.engine.weight_check import FILE, write_weight_check
-
     checkpoint = tiny_llama(tmp_path / "doubtful", 3)
-    write_weight_check(checkpoint, "float32")
-    claimed = json.loads((checkpoint / FILE).read_text())
-    claimed["logprobs"][1][1] -= 0.1
-    (checkpoint / FILE).write_text(json.dumps(claimed))
+    claimed = compute_weight_check(checkpoint, "float32")
+    claimed.logprobs[1][1] -= 0.1
+    write_weight_check(checkpoint, "float32", claimed.prompts, claimed.logprobs)
     with pytest.raises(EngineError, match="does not compute what the checkpoint says"):
         Engine.start("mmst-doubtful", EngineConfig(), checkpoint)
 
 
 def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    stat = process_stat(pid)
+    return stat is not None and stat.state != "Z"

@@ -1,6 +1,5 @@
 """The proof tells a checkpoint from its neighbours, and trusts no file that belongs to other weights."""
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +7,12 @@ from pathlib import Path
 import pytest
 from tiny_llama import tiny_llama
 
-from mmst.engine.weight_check import (
-    FILE,
+from mmst.weight_check import (
     LENGTH,
     PROMPTS,
     WeightCheck,
     compute_weight_check,
-    proof_of,
+    weight_check_of,
     write_weight_check,
 )
 
@@ -57,10 +55,7 @@ def test_in_half_precision_an_engine_that_kept_the_old_weights_is_found_out(
 
 def test_a_saved_proof_is_used_unless_it_belongs_to_other_weights(tmp_path: Path) -> None:
     checkpoint = tiny_llama(tmp_path / "a", 1)
-    write_weight_check(checkpoint, "float32")
-    saved = json.loads((checkpoint / FILE).read_text())
-    saved["logprobs"][0][0] = -123.0
-    (checkpoint / FILE).write_text(json.dumps(saved))
-    assert proof_of(checkpoint, "float32").logprobs[0][0] == -123.0
+    write_weight_check(checkpoint, "float32", [[1, 2]], [[-123.0]])
+    assert weight_check_of(checkpoint, "float32").logprobs[0][0] == -123.0
     tiny_llama(checkpoint, 2)
-    assert proof_of(checkpoint, "float32").logprobs[0][0] != -123.0
+    assert weight_check_of(checkpoint, "float32").logprobs[0][0] != -123.0
