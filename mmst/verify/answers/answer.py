@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 
 class Unreadable(ValueError):
@@ -32,6 +33,14 @@ class Answer:
     """A second reading: the key of the equation for `y = 2x`, of the decimal for `1,22`."""
     form: str = field(default="", compare=False, repr=False)
     """How a collection was written: `()`, `[]`, `{}`, or empty for a bare list; `names` for `a = 1, b = 2`."""
+
+    @property
+    def number(self) -> Fraction | None:
+        """The value that the key of a number names; None for any other key, infinity included."""
+        try:
+            return Fraction(self.key)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,13 @@ def repair_escapes(text: str) -> str:
     return text
 
 
+def words_key(words: str) -> str:
+    """Text without case, articles and punctuation."""
+    kept = "".join(character if character.isalnum() else " " for character in words).split()
+    without = [word for word in kept if word not in ("The", "the", "a", "an", "An")]
+    return " ".join(without or kept).casefold()
+
+
 def latex_skeleton(text: str) -> str:
     """LaTeX without spacing, sizes, delimiters and dollar signs: what the grammar reads."""
     for pattern, replacement in _REWRITES:

@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 
 from mmst.verify.answers.answer import Answer, Unreadable
-from mmst.verify.answers.canonical import canonical, collection, text_key
-from mmst.verify.answers.clean import latex_skeleton, plain_characters, repair_escapes, unwrap
+from mmst.verify.answers.canonical import all_numbers, canonical, collection
+from mmst.verify.answers.clean import latex_skeleton, plain_characters, repair_escapes, unwrap, words_key
 from mmst.verify.answers.grammar import parse
 from mmst.verify.answers.plain import read_plain
 from mmst.verify.answers.policy import MAX_CHARACTERS, MAX_DIGITS
@@ -81,12 +81,12 @@ def _is_text(text: str) -> bool:
 def _text(text: str) -> Answer | None:
     if len(text.split()) > 16:
         return None
-    key = text_key(text)
+    key = words_key(text)
     names = _SEVERAL.split(text)
     if len(names) > 1 and all(name.isalpha() for name in names):
-        return collection("list", "", [Answer(name, "text", text_key(name)) for name in names], text)
+        return collection("list", "", [Answer(name, "text", words_key(name)) for name in names], text)
     if key in _ALL_NUMBERS:
-        return canonical(("sym", r"\mathbb{R}"), text)
+        return all_numbers(text)
     return Answer(text, "set", "{}") if _EMPTY_SET.fullmatch(key) else Answer(text, "text", key)
 
 
@@ -96,9 +96,9 @@ def _unparsed(text: str) -> Answer | None:
     if _MATHEMATICS.search(outside) and not _PROSE.search(outside):
         return Answer(text, "opaque", "?" + re.sub(r"\s+", "", text))
     if " " not in text and re.fullmatch(r"\w+", text) and not text.isdigit():
-        return Answer(text, "text", text_key(text))
+        return Answer(text, "text", words_key(text))
     if "\\" in text and not outside.strip(" \\,.;"):
-        return Answer(text, "text", text_key(_TEXT_COMMAND.sub(r"\1", text)))
+        return Answer(text, "text", words_key(_TEXT_COMMAND.sub(r"\1", text)))
     if not any(character.isdigit() for character in text) and "\\" not in text and len(text.split()) <= 16:
         return _text(text)
     return None
