@@ -1,15 +1,19 @@
 """Hook of the documentation: option tables from the code itself, so that no page can go out of date.
 
-A page writes `<!-- reference: configuration -->` or `<!-- reference: commands -->` where the tables belong.
+A page writes `<!-- reference: configuration -->` or `<!-- reference: commands -->` where the tables belong, and
+`<!-- reference: mmst -->` or `<!-- reference: verify -->` where the public names of these packages belong.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+_ROOT = Path(__file__).resolve().parents[2]
 _MARK = re.compile(r"^<!-- reference: (\w+) -->$", re.MULTILINE)
 
 
@@ -79,7 +83,37 @@ def _cell(text: str) -> str:
     return "`".join(parts)
 
 
-TABLES = {"configuration": configuration, "commands": commands}
+def public_names(package: Path) -> dict[str, str]:
+    """The names of a package's `__all__` (else all that it imports) with the modules that it has them from."""
+    tree = ast.parse((package / "__init__.py").read_text())
+    imports = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "")[:4] == "mmst"
+    ]
+    found = {alias.asname or alias.name: str(node.module) for node in imports for alias in node.names}
+    lists = [n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+    wanted = ast.literal_eval(lists[0]) if lists else list(found)
+    return {name: found[name] for name in wanted if name in found}
+
+
+def _entries(package: Path, elsewhere: tuple[str, ...] = ()) -> Iterator[str]:
+    """A mkdocstrings entry for every public name at its defining module, functions before classes."""
+    names = public_names(package)
+    for name in sorted(names, key=lambda name: name[0].isupper()):
+        if names[name] not in elsewhere:
+            yield f"\n::: {names[name]}.{name}\n"
+
+
+def mmst() -> Iterator[str]:
+    """The public names of `mmst`, but for those that the page has in sections of their own."""
+    yield from _entries(_ROOT / "mmst", ("mmst.config", "mmst.errors", "mmst.records"))
+
+
+def verify() -> Iterator[str]:
+    """The public names of `mmst.verify`."""
+    yield from _entries(_ROOT / "mmst" / "verify", ("mmst.records",))
+
+
+TABLES = {"configuration": configuration, "commands": commands, "mmst": mmst, "verify": verify}
 
 if __name__ == "__main__":
     print(json.dumps({name: "\n".join(make()) for name, make in TABLES.items()}, indent=1))

@@ -77,7 +77,7 @@ def run(block: Block, directory: Path, page: str) -> None:
         "PYTHONPATH": str(ROOT),
         "NO_COLOR": "1",
     }
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, f"{page}:{block.line}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
 
 
