@@ -1,4 +1,4 @@
-"""Which checkpoints of a run stay: the best by dev, the newest ones, and whatever a next round starts from."""
+"""Which checkpoints of a run can be removed, and removing them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mmst.runs.stages import STAGES
 
 
 def superfluous(run: RunDirectory, keep: int) -> list[Path]:
-    """Checkpoint directories that may go when the newest `keep` are to stay.
+    """The checkpoint directories that can be removed if those of the newest `keep` rounds stay.
 
-    Never among them: the checkpoint that the loop holds, round 0's (a model from scratch starts there), the one with
-    the best mean accuracy on dev, and those of a round that is not finished. A new model as it was before
-    training (`initial`) may go from every finished round.
+    These also stay: the checkpoint that the run holds, that of round 0 (where a model from scratch starts), the one
+    with the best mean accuracy on dev, and those of an unfinished round. A new model as it was before training
+    (`initial`) can be removed from every finished round. Links, and directories that no manifest lists, are left alone.
     """
     finished = [round_ for round_ in run.rounds() if round_.done("promote")]
     trained = [round_ for round_ in finished if round_.done("train")]
@@ -24,9 +24,13 @@ def superfluous(run: RunDirectory, keep: int) -> list[Path]:
     held = finished[-1].figures("promote")["round"]
     stay = {0, held, max(trained, key=_dev).number, *(round_.number for round_ in trained[-keep:])}
     found = []
-    for round_ in finished:
-        for directory in sorted((round_.root / "checkpoints").glob("*")):
-            if directory.is_dir() and (directory.name == "initial" or round_.number not in stay):
+    for round_ in trained:
+        manifest = round_.manifest("train") or {"parts": []}
+        listed = {part["path"] for part in manifest["parts"]} if round_.number not in stay else set()
+        for name in sorted(listed | {"checkpoints/initial"}):
+            directory = round_.root / name
+            inside = directory.resolve() == run.root.resolve() / round_.root.name / name
+            if name.startswith("checkpoints/") and inside and directory.is_dir():
                 found.append(directory)
     return found
 
@@ -39,7 +43,7 @@ def _dev(round_: RoundDirectory) -> tuple[float, int]:
 
 
 def remove_checkpoints(run: RunDirectory, directories: list[Path]) -> int:
-    """Remove checkpoints, after their manifests say so; returns how many bytes that freed."""
+    """Mark checkpoints as removed in their manifests, then remove them; returns the number of bytes freed."""
     freed = sum(map(bytes_under, directories))
     for directory in directories:
         round_ = run.round(int(directory.parent.parent.name.removeprefix("round-")))
@@ -49,7 +53,7 @@ def remove_checkpoints(run: RunDirectory, directories: list[Path]) -> int:
 
 
 def _mark(round_: RoundDirectory, name: str) -> None:
-    """Say in every manifest of a round that names the directory, or something in it, that it was removed."""
+    """Mark a directory as removed in every manifest of a round that lists it or a file in it."""
     for stage in STAGES:
         manifest = round_.manifest(stage) or {"parts": []}
         parts = [part for part in manifest["parts"] if part["path"] == name or part["path"].startswith(f"{name}/")]

@@ -1,8 +1,9 @@
-"""Rows of one dataclass in Parquet files: written whole, read in batches."""
+"""Parquet files whose rows are instances of one dataclass."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,47 +17,29 @@ from mmst.files import new_file
 
 Row = TypeVar("Row")
 _BATCH = 8192
-_TYPES: dict[Any, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-}
+_TYPES: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 def schema_of(row: type) -> pa.Schema:
-    """The Arrow schema of a dataclass whose fields are str, int, float, bool, or one of these or None."""
+    """The Arrow schema of a dataclass with fields of type str, int, float or bool, each possibly `| None`."""
     hints = typing.get_type_hints(row)
     fields = []
     for column in dataclasses.fields(row):
-        kind, nullable = hints[column.name], False
-        if isinstance(kind, UnionType):
-            inner = [k for k in typing.get_args(kind) if k is not NoneType]
-            kind, nullable = inner[0], True
+        kind, nullable = hints[column.name], isinstance(hints[column.name], UnionType)
+        if nullable:
+            (kind,) = (k for k in typing.get_args(kind) if k is not NoneType)
         fields.append(pa.field(column.name, _TYPES[kind], nullable=nullable))
     return pa.schema(fields)
 
 
 def write_table(target: Path, row: type[Row], rows: Iterable[Row]) -> int:
-    """Write rows as one Parquet file, atomically and in bounded memory; returns how many."""
-    schema = schema_of(row)
-    names = schema.names
-    count = 0
+    """Write rows to a Parquet file, atomically and in bounded memory; returns their number."""
+    schema, rows, count = schema_of(row), iter(rows), 0
     with new_file(target) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        batch: list[Row] = []
-
-        def flush() -> None:
-            columns = [[_encodable(getattr(r, name)) for r in batch] for name in names]
+        while batch := list(itertools.islice(rows, _BATCH)):
+            columns = [[_encodable(getattr(r, name)) for r in batch] for name in schema.names]
             writer.write_table(pa.table(columns, schema=schema))
-            batch.clear()
-
-        for item in rows:
-            batch.append(item)
-            count += 1
-            if len(batch) == _BATCH:
-                flush()
-        if batch or not count:
-            flush()
+            count += len(batch)
     return count
 
 
@@ -69,7 +52,5 @@ def read_table(path: Path, row: type[Row]) -> Iterator[Row]:
 
 
 def _encodable(value: Any) -> Any:
-    """Model text may hold lone surrogates, which no UTF-8 file takes: they become a replacement character."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    return value
+    """Replace lone surrogates, which model text may hold and UTF-8 cannot encode, by `?`."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

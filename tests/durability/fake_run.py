@@ -98,13 +98,13 @@ async def _verify(method: str, completion: Completion) -> Verdict:
     return Verdict("ok", answer, read_answer(answer).key)
 
 
-def fake_fit(*, rows, output, on_step, seed=0, **_):
+def fake_fit(request, on_step):
     """A checkpoint whose weights are a hash of what it was trained on."""
     steady = {"learning_rate": 1e-3, "tokens": 64, "seconds": 0.1}
     losses = [{"step": n + 1, "loss": 1 / (n + 1), **steady} for n in range(3)]
     for point in losses:
         on_step(point)
-    _checkpoint(output, f"{checksum(rows)} {seed}")
+    _checkpoint(request.output, f"{checksum(request.rows)} {request.seed}")
     figures = {"steps": 3, "loss": 0.5}
     return SimpleNamespace(figures=lambda: figures, losses=losses)
 

@@ -99,8 +99,8 @@ def test_a_promotion_of_another_run_is_named(run, finished) -> None:
     manifest = run.round(2).manifest("promote")
     figures = manifest["figures"] | {"checkpoint": "round-007/checkpoints/solver", "round": 7}
     write_manifest(run.round(2).manifest_path("promote"), manifest | {"figures": figures})
-    assert "round-007/checkpoints/solver, which it names, is missing" in str(verify_run(run.root)[0][-1])
-    with pytest.raises(InputError, match=r"round-007/checkpoints/solver: is missing, though .*promote\.json says"):
+    assert "its round-007/checkpoints/solver is missing" in str(verify_run(run.root)[0][-1])
+    with pytest.raises(InputError, match=r"round-007/checkpoints/solver: is missing, but .*promote\.json names it"):
         fake_run(fake_config(finished[1].parent, "rounds.max=3"), run.root)
 
 

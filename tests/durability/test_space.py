@@ -35,7 +35,7 @@ def test_a_disk_that_fills_up_ends_the_run_clearly_and_it_goes_on_once_there_is_
     ballast.write_bytes(b"x" * 150_000)
     with pytest.raises(
         InputError,
-        match=r"No space left on device; \d.* are free, the round needs about 4\.9 KiB\. Make space \(mmst clean ",
+        match=r"No space left on device; \d.* are free, the round needs about 4\.9 KiB\. Make space \(`mmst clean ",
     ):
         fake_run(config, small_disk / "run")
     ballast.unlink()
@@ -109,3 +109,16 @@ def test_a_cleaned_run_goes_on_and_is_whole(run, finished, capsys) -> None:
     config = fake_config(finished[1].parent, "rounds.max=4", "rounds.keep=1")
     assert fake_run(config, run.root) == "all 4 rounds are done"
     assert verify_run(run.root)[0] == []
+
+
+def test_links_and_directories_of_others_are_never_removed(tmp_path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    for number, accuracy in enumerate([0.1, 0.2, 0.3]):
+        scored(run, number, accuracy, number)
+    (run.round(1).checkpoint.parent / "mine").mkdir()
+    run.round(1).checkpoint.parent.rename(tmp_path / "elsewhere")
+    (run.round(1).root / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    assert superfluous(run, keep=1) == []
+    (run.round(1).root / "checkpoints").unlink()
+    (tmp_path / "elsewhere").rename(run.round(1).root / "checkpoints")
+    assert superfluous(run, keep=1) == [run.round(1).checkpoint]
