@@ -1,47 +1,66 @@
-"""The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
+"""The command line: parse, call, print. Each command imports what it needs, so that help is fast."""
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
-from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs, upkeep
+from mmst import __version__
+from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs
 from mmst.cli.process import command_process
 from mmst.errors import GaveUp, InputError
 
 app = typer.Typer(
     name="mmst",
-    help="Self-training loops for language models: solve by several methods, keep what can be trusted, "
-    "translate it into the other methods, retrain, go round again.",
+    help="Multi-Method Self-Training: solve problems by several methods, keep the solutions that can be trusted, "
+    "translate them into the other methods, retrain, repeat.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
+    context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]},
 )
 for command in (
     *(configuration.init, runs.run, inspect.status, inspect.list_, inspect.show, runs.experiment),
     *(rows.compare, rows.execute, rows.filter_, checkpoints.evaluate, checkpoints.solve),
-    *(pages.dashboard, pages.report, examine.doctor),
+    *(pages.dashboard, pages.report, examine.doctor, runs.verify_run, runs.clean),
 ):
-    app.command(command.__name__.rstrip("_"))(command)
-app.command("verify-run")(upkeep.verify_run)
-app.command("clean")(upkeep.clean)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(problems.app, name="problems")
 app.add_typer(configuration.app, name="config")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mmst {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
 def main() -> None:
-    """Entry point: a user's mistake is one message and exit code 2, what failed every time one and exit code 1; typer
-    ends Ctrl-C quietly with 130."""
+    """Entry point. Wrong input exits with 2, any other foreseen failure with 1, each with one message and no stack
+    trace; Ctrl-C exits with 130."""
     try:
         with command_process():
             app()
     except InputError as error:
-        print(f"mmst: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error), 2)
     except GaveUp as error:
-        print(f"mmst: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(str(error), 1)
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as error:
+        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"mmst: {message}", file=sys.stderr)
+    sys.exit(code)

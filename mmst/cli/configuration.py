@@ -10,7 +10,7 @@ import typer
 
 from mmst.errors import InputError
 
-app = typer.Typer(help="What a configuration may say.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Explain the fields of a configuration.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def init(
@@ -29,7 +29,7 @@ def init(
         with file.open("x") as new:
             new.write(text)
     except FileExistsError as error:
-        raise InputError(f"{file}: is already there; take another name or remove it") from error
+        raise InputError(f"{file}: already exists; choose another name or remove it") from error
     except OSError as error:
         raise InputError(f"{file}: cannot be written ({error.strerror})") from error
     typer.echo(f"{file}: edit it, then: mmst run {file} --dry-run")
@@ -37,10 +37,11 @@ def init(
 
 @app.command("schema")
 def schema_() -> None:
-    """Print the JSON Schema of a configuration, by which editors complete and check it.
+    """Print the JSON Schema of a configuration, for completion and checks in an editor.
 
     Example: mmst config schema > mmst.schema.json
-    and as the first line of a configuration: # yaml-language-server: $schema=mmst.schema.json
+
+    Then make this the first line of a configuration: # yaml-language-server: $schema=mmst.schema.json
     """
     from mmst.config.explain import schema
     from mmst.methods import METHODS
@@ -50,9 +51,9 @@ def schema_() -> None:
 
 @app.command("explain")
 def explain_(
-    field: Annotated[str, typer.Argument(help="Dotted name, such as filter.label; without it the sections.")] = "",
+    field: Annotated[str, typer.Argument(help="Dotted name, such as filter.label; without it, all sections.")] = "",
 ) -> None:
-    """Tell what a field means, what may stand there, and what does if it is left out.
+    """Explain a field: its meaning, valid values and default.
 
     Example: mmst config explain filter.agreement.share
     """
@@ -62,10 +63,13 @@ def explain_(
     tree = schema(METHODS)
     found = explain(field, tree)
     head = f"{found.path}: {found.valid}" if found.path else found.text
-    typer.echo(head + (f" (default {found.default})" if found.default is not None else ""))
+    typer.echo(head + _default(found.default))
     if found.path:
         typer.echo(f"  {found.text}")
     for path in found.inside:
         inner = explain(path, tree)
-        default = "" if inner.default is None else f" (default {inner.default})"
-        typer.echo(f"  {path}: {inner.valid}{default}\n    {inner.text}")
+        typer.echo(f"  {path}: {inner.valid}{_default(inner.default)}\n    {inner.text}")
+
+
+def _default(value: str | None) -> str:
+    return "" if value is None else f" (default {value})"

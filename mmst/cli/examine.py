@@ -1,4 +1,4 @@
-"""The command that looks at the machine: doctor."""
+"""The command that checks the machine: doctor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer
 
 
 def doctor(json_: Json = False) -> None:
-    """What this machine has, what would not work, and what to do; exit code 1 where something fails.
+    """Check what this machine has, what would not work, and how to fix it. The exit code is 1 if a check fails.
 
     Example: mmst doctor --json
     """

@@ -1,16 +1,16 @@
-"""Commands that look at runs: status, list, show."""
+"""Commands that show runs: status, list, show."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmst.cli.options import Json
+from mmst.cli.options import Json, RunDir
 from mmst.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,48 +19,44 @@ if TYPE_CHECKING:
     from mmst.runs.directory import RunDirectory
 
 _LOOK_EVERY = 1.0
-_SAY_EVERY = 30.0
+_LINE_EVERY = 30.0
 _PIPE_WIDTH = 200
 _LINE, _LINES = 400, 80
 """Characters per line, and lines per text, that `show` prints without `--full`."""
 
 
 def status(
-    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
+    run_dir: RunDir,
     json_: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on showing it until the run ends.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it until the run ends.")] = False,
 ) -> None:
-    """Where a run stands, round by round.
+    """Show the state of a run and its accuracy, round by round.
 
     Example: mmst status runs/tiny --watch
     """
     from mmst.runs.status import run_at, status_of
     from mmst.runs.storage import is_url, run_to_read
 
-    output = console()
     if watch and is_url(run_dir):
-        raise InputError(
-            f"{run_dir}: --watch needs a directory of this machine; leave it away to see how it stands now"
-        )
+        raise InputError(f"{run_dir}: --watch needs a local directory; without it the current status is shown")
     with run_to_read(run_dir, checkpoints=False) as root:
         run = run_at(root)
-    if watch and output.is_terminal and not json_:
-        _watch_live(run, output)
-    elif watch:
-        for found in _looks(run, _SAY_EVERY):
-            typer.echo(json.dumps(found) if json_ else _line(found))
+    output = _console()
+    if watch:
+        _watch(run, output, json_)
     found = status_of(run, run_dir)
-    if json_ and not watch:
+    if not json_:
+        output.print(f"{found['run']}: {found['state']}", markup=False, highlight=False)
+        print_rounds(output, found["rounds"])
+    elif not watch:
         typer.echo(json.dumps(found))
-    elif not json_:
-        print_status(output, found)
 
 
 def list_(
-    directory: Annotated[str, typer.Argument(help="Where runs are, on this machine.")] = "runs",
+    directory: Annotated[str, typer.Argument(help="Directory that holds runs, on this machine.")] = "runs",
     json_: Json = False,
 ) -> None:
-    """The runs in a directory, those of experiments included.
+    """List the runs in a directory, including those of experiments.
 
     Example: mmst list runs
     """
@@ -72,44 +68,43 @@ def list_(
     from mmst.runs.storage import is_url
 
     if is_url(directory):
-        raise InputError(f"{directory}: `mmst list` looks at directories; `mmst status {directory}/NAME` shows one run")
+        raise InputError(
+            f"{directory}: `mmst list` reads local directories; `mmst status {directory}/NAME` shows a run"
+        )
     if not Path(directory).is_dir():
-        raise InputError(f"{directory}: there is no such directory; runs are in `runs` unless --run-dir says otherwise")
+        raise InputError(f"{directory}: no such directory; runs are in `runs` unless --run-dir says otherwise")
     rows = []
     for root in runs_under(Path(directory)):
         try:
             rows.append(status_of(RunDirectory(root)))
         except InputError as error:
             rows.append({"run": root.name, "path": str(root), "state": f"unreadable: {error}", "rounds": []})
-    if json_:
-        typer.echo(json.dumps(rows))
-        return
-    if not rows:
-        typer.echo(f"{directory}: no runs")
+    if json_ or not rows:
+        typer.echo(json.dumps(rows) if json_ else f"{directory}: no runs")
         return
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("run", "state", "round", "last stage", "test accuracy, %"):
         table.add_column(column, overflow="fold")
     for row in rows:
         last = row["rounds"][-1] if row["rounds"] else {}
-        done: dict[str, float] = next((r["accuracy"] for r in reversed(row["rounds"]) if r["accuracy"]), {})
-        accuracy = ", ".join(f"{name} {100 * value:.1f}" for name, value in done.items() if name != "any")
-        where = (str(last.get("round", "-")), last.get("stage") or "-")
-        table.add_row(row["path"], row["state"], *where, accuracy or "-")
-    console().print(table)
+        measured: dict[str, float] = next((r["accuracy"] for r in reversed(row["rounds"]) if r["accuracy"]), {})
+        accuracy = ", ".join(f"{name} {100 * value:.1f}" for name, value in measured.items() if name != "any")
+        stage = (str(last.get("round", "-")), last.get("stage") or "-")
+        table.add_row(row["path"], row["state"], *stage, accuracy or "-")
+    _console().print(table)
 
 
 def show(
-    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
-    problem_id: Annotated[str, typer.Argument(help="The `id` of a problem; those in runs/tiny/problems/.")],
-    full: Annotated[bool, typer.Option("--full", help="Cut nothing, however long it is.")] = False,
+    run_dir: RunDir,
+    problem_id: Annotated[str, typer.Argument(help="The `id` of a problem in the run's problems/ directory.")],
+    full: Annotated[bool, typer.Option("--full", help="Do not cut long texts.")] = False,
     json_: Json = False,
 ) -> None:
-    """Everything that was written about a problem: every solution with its verdict, label, and why it was kept or not.
+    """Show every solution of a problem with its verdict, its label, and why it was kept or dropped.
 
-    What a model wrote is shown and never obeyed: control characters appear as escapes, and long lines are cut.
+    Control characters in model output are shown as escapes, and long texts are cut.
 
-    Example: mmst show runs/tiny train-17
+    Example: mmst show runs/tiny synthetic-train-00017
     """
     from mmst.runs.solutions import problem_in, solutions_of
     from mmst.runs.status import run_at
@@ -118,8 +113,7 @@ def show(
 
     with run_to_read(run_dir, checkpoints=False) as root:
         run = run_at(root)
-    problem = problem_in(run, problem_id)
-    rows = solutions_of(run, problem_id)
+    problem, rows = problem_in(run, problem_id), solutions_of(run, problem_id)
     if json_:
         typer.echo(json.dumps({"problem": problem, "solutions": rows}))
         return
@@ -144,22 +138,16 @@ def show(
         typer.echo("no solutions yet")
 
 
-def console() -> Console:
-    """Standard output; to a pipe without colour, and wide enough that no table is cut."""
+def _console() -> Console:
+    """Standard output. A pipe gets no colours, and enough width for every table."""
     from rich.console import Console
 
     output = Console()
     return output if output.is_terminal else Console(width=max(output.width, _PIPE_WIDTH), no_color=True)
 
 
-def print_status(output: Console, found: dict[str, Any]) -> None:
-    """A run's state and its tables."""
-    output.print(f"{found['run']}: {found['state']}", markup=False, highlight=False)
-    print_rounds(output, found["rounds"])
-
-
 def print_rounds(output: Console, rounds: list[dict[str, Any]]) -> None:
-    """The tables of rounds that `run` ends with and `status` shows."""
+    """Print the tables of rounds with which `run` ends and that `status` shows."""
     for table in _tables(rounds):
         output.print(table)
 
@@ -167,67 +155,58 @@ def print_rounds(output: Console, rounds: list[dict[str, Any]]) -> None:
 def _tables(rounds: list[dict[str, Any]]) -> list[RenderableType]:
     from mmst.runs.status import rounds_table, slices_table
 
-    if not rounds:
-        return []
-    slices = slices_table(rounds)
-    return [rounds_table(rounds), *([slices] if slices is not None else [])]
+    return [table for table in (rounds_table(rounds), slices_table(rounds)) if table is not None] if rounds else []
 
 
-def _looks(run: RunDirectory, every: float) -> Iterator[dict[str, Any]]:
-    """The status now, whenever a stage ends, and every so many seconds, until the run is no longer going on."""
-    from mmst.runs.status import status_of
-
-    before, said = None, 0.0
-    while True:
-        found = status_of(run)
-        stages = {**found, "progress": None}
-        if stages != before or time.monotonic() - said >= every:
-            before, said = stages, time.monotonic()
-            yield found
-        if found["state"] != "running":
-            return
-        time.sleep(_LOOK_EVERY)
-
-
-def _watch_live(run: RunDirectory, output: Console) -> None:
+def _watch(run: RunDirectory, output: Console, json_: bool) -> None:
+    """Show the status until the run ends: tables that are redrawn on a terminal, else a line (or a JSON object) when a
+    stage ends and every half minute."""
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    with Live(console=output, transient=True, auto_refresh=False) as live:
-        for found in _looks(run, _LOOK_EVERY):
-            live.update(Group(*_tables(found["rounds"]), Text(_line(found))), refresh=True)
+    from mmst.runs.status import status_of
+
+    live = Live(console=output, transient=True, auto_refresh=False) if output.is_terminal and not json_ else None
+    before, printed = None, 0.0
+    with live or contextlib.nullcontext():
+        while True:
+            found = status_of(run)
+            stages = {**found, "progress": None, "seconds_left": None}
+            if live:
+                live.update(Group(*_tables(found["rounds"]), Text(_line(found))), refresh=True)
+            elif stages != before or time.monotonic() - printed >= _LINE_EVERY:
+                before, printed = stages, time.monotonic()
+                typer.echo(json.dumps(found) if json_ else _line(found))
+            if found["state"] != "running":
+                return
+            time.sleep(_LOOK_EVERY)
 
 
 def _line(found: dict[str, Any]) -> str:
-    """A status in one line, for a log: what goes on where something does, else what was last done."""
-    from mmst.progress import duration
+    """A status in one line: the running stage with its progress, or the last one that ended."""
+    from mmst.progress import duration, rate
 
     head = f"{found['run']}: {found['state']}"
     if now := found["progress"]:
-        pace, left = _pace(now) if now.get("total") else "", found.get("seconds_left")
-        whole = "" if left is None else f"; about {duration(left)} left in the run"
-        return f"{head}, round {now['round']}: {now['stage']}{pace}{whole}"
+        parts = [f"{head}, round {now['round']}: {now['stage']}"]
+        if now.get("total"):
+            parts.append(f"{now['done']:,} of {now['total']:,} {now['unit']}")
+            if now["per_second"]:
+                left = (now["total"] - now["done"]) / now["per_second"]
+                parts += [rate(now["per_second"], now["unit"]), f"{duration(left)} left in this stage"]
+        whole = found.get("seconds_left")
+        return ", ".join(parts) + ("" if whole is None else f"; about {duration(whole)} left in the run")
     if not found["rounds"]:
-        return f"{head}, no stage is finished yet"
+        return f"{head}, no stage has ended yet"
     last = found["rounds"][-1]
     return f"{head}, round {last['round']}: {last['stage']} done in {last['seconds'][last['stage']]:.0f} s"
 
 
-def _pace(now: dict[str, Any]) -> str:
-    from mmst.progress import duration, rate
-
-    text = f", {now['done']:,} of {now['total']:,} {now['unit']}"
-    if not now["per_second"]:
-        return text
-    left = (now["total"] - now["done"]) / now["per_second"]
-    return f"{text}, {rate(now['per_second'], now['unit'])}, {duration(left)} left in this stage"
-
-
 def _verdict(row: dict[str, Any]) -> str:
-    """What verifying and filtering made of a solution, in one line."""
+    """The verdict and the filter's decision in one line."""
     if row["status"] == "turn":
-        return f"a turn on the way ({row['role']})"
+        return f"an intermediate turn ({row['role']})"
     parts = [row["status"] if row["answer"] is None else f"{row['status']}, answer {row['answer']}"]
     if row["origin_id"]:
         parts.append(f"from {row['origin_id']}")
@@ -238,7 +217,7 @@ def _verdict(row: dict[str, Any]) -> str:
 
 
 def _computed(row: dict[str, Any]) -> str:
-    """What a straight-line program computed on its way; empty for anything else."""
+    """The values that a straight-line program computes; empty for any other solution."""
     from mmst.methods import METHODS
     from mmst.verify.programs import values_by_line
 

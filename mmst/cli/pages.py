@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
+from mmst.cli.options import RunDir
+
 
 def dashboard(
     runs: Annotated[
         list[str],
-        typer.Argument(
-            help="Run directories, directories that hold some, or s3://bucket/name: a run as it is there now."
-        ),
+        typer.Argument(help="Run directories, directories that hold runs, or s3://bucket/name (a copy as of now)."),
     ],
-    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own see all runs.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="Port; 0 takes any that is free.", min=0, max=65535)] = 8200,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Other machines see all runs unless it is 127.0.0.1.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 chooses a free one.", min=0, max=65535)] = 8200,
 ) -> None:
-    """Runs as pages in a browser, live while they go: figures, and every solution with its verdict and decision.
+    """Serve runs as web pages that follow them live: figures, and every solution with its verdict and decision.
 
     Example: mmst dashboard runs/tiny
     """
@@ -33,12 +33,13 @@ def dashboard(
 
 
 def report(
-    run_dir: Annotated[str, typer.Argument(help="A run directory, such as runs/tiny, or s3://bucket/name.")],
+    run_dir: RunDir,
     out: Annotated[
-        Path | None, typer.Option(help="Where it goes; default report.html in the run, or here for one in a store.")
+        Path | None,
+        typer.Option(help="HTML file; default report.html in the run, for s3:// in the working directory."),
     ] = None,
 ) -> None:
-    """A whole run as one HTML file that needs nothing else; each round has one of its own in its directory.
+    """Write a whole run as one self-contained HTML file. Each round also has its own report.html.
 
     Example: mmst report runs/tiny --out tiny.html
     """

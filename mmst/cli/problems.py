@@ -1,4 +1,4 @@
-"""Commands over files of problems: make, check, convert."""
+"""Commands on files of problems: make, check, convert."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mmst.cli.options import Json
+from mmst.cli.options import Json, Source
+from mmst.errors import InputError
 
 app = typer.Typer(help="Make, check and convert files of problems.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -18,10 +19,10 @@ def make(
     out_dir: Annotated[Path, typer.Argument(help="Directory for train, dev, test and annotated.jsonl.")],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Field of the generator, such as steps={1: 1, 2: 3}."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Field of `problems.synthetic`, such as steps={1: 1, 2: 3}."),
     ] = None,
 ) -> None:
-    """Make synthetic word problems with exact solutions in every view.
+    """Make synthetic word problems with exact solutions in every annotation style.
 
     Example: mmst problems make problems/ --set train=1000 --set largest=50
     """
@@ -38,12 +39,14 @@ def make(
 
 @app.command("check")
 def check_problems(
-    file: Annotated[str, typer.Argument(help="Problems: JSONL, Parquet or a datasets name.")],
-    against: Annotated[str | None, typer.Option(help="Count questions that are also in this file.")] = None,
-    ngram: Annotated[int | None, typer.Option(help="Also count a shared run of this many words.")] = None,
+    file: Source,
+    against: Annotated[str | None, typer.Option(help="Count the questions that this file also has.")] = None,
+    ngram: Annotated[
+        int | None, typer.Option(help="With --against, also count questions that share this many words in a row.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Validate a file of problems; with --against, its overlap with another one.
+    """Validate a file of problems and, with --against, count its overlap with another one.
 
     Example: mmst problems check train.jsonl --against test.jsonl --ngram 13
     """
@@ -52,6 +55,8 @@ def check_problems(
     from mmst.problems.read import read_problems
     from mmst.problems.splits import remove_overlap
 
+    if ngram is not None and against is None:
+        raise InputError("--ngram needs --against: it counts overlap with another file")
     problems = read_problems(file)
     found: dict[str, Any] = {
         "problems": len(problems),
@@ -65,21 +70,28 @@ def check_problems(
 
 @app.command("convert")
 def convert(
-    source: Annotated[str, typer.Argument(help="Problems: JSONL, Parquet or a datasets name.")],
-    out: Annotated[Path, typer.Argument(help="JSONL file.")],
+    source: Source,
+    out: Annotated[Path, typer.Argument(help="The JSONL file to write.")],
     field: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=COLUMN", help="Where a field of a problem is found, such as question=problem."),
+        typer.Option(metavar="FIELD=COLUMN", help="Column of a field of a problem, such as question=problem."),
     ] = None,
-    answer_from: Annotated[str | None, typer.Option(help="Regular expression; group 1 is the answer.")] = None,
+    answer_from: Annotated[
+        str | None, typer.Option(help="Regular expression whose group 1 is the answer in the answer column.")
+    ] = None,
 ) -> None:
-    """Convert problems to mmst's own JSONL, with the views that can be derived from an equation.
+    """Convert problems to the JSONL format of mmst, and derive annotations from equations.
 
     Example: mmst problems convert data.parquet problems.jsonl --field question=problem
     """
     from mmst.problems.read import derive_views, read_problems, write_problems
 
-    fields = dict(pair.split("=", 1) for pair in field or [] if "=" in pair)
+    fields = {}
+    for pair in field or []:
+        name, sign, column = pair.partition("=")
+        if not (name and sign and column):
+            raise InputError(f"--field {pair}: expected FIELD=COLUMN, such as question=problem")
+        fields[name] = column
     problems = [derive_views(p) for p in read_problems(source, fields=fields, answer_from=answer_from)]
     write_problems(out, problems)
     typer.echo(f"{out}: {len(problems):,} problems")

@@ -1,4 +1,4 @@
-"""Commands that make runs: run, experiment."""
+"""Commands that make, check and clean runs: run, experiment, verify-run, clean."""
 
 from __future__ import annotations
 
@@ -8,79 +8,124 @@ from typing import Annotated
 
 import typer
 
-from mmst.cli.options import Settings
+from mmst.cli.options import Json, RunDir, Settings
 
 
 def run(
     config: Annotated[Path, typer.Argument(help="YAML file, such as configs/tiny.yaml.")],
     run_dir: Annotated[
-        str | None, typer.Option(help="Where it goes, a directory or s3://bucket/name; default runs/<name>.")
+        str | None, typer.Option(help="Directory or s3://bucket/name of the run; default runs/<name>.")
     ] = None,
     set_: Settings = None,
     dry_run: Annotated[
-        bool, typer.Option(help="Print the resolved configuration and what it needs; do nothing.")
+        bool, typer.Option(help="Check everything and print the resolved configuration; run nothing.")
     ] = False,
-    fork: Annotated[Path | None, typer.Option(help="Begin with what this run has; needs a new --run-dir.")] = None,
-    from_round: Annotated[int, typer.Option(min=0, help="The last round that --fork takes over.")] = 0,
+    fork: Annotated[Path | None, typer.Option(help="Start from the rounds of this run; needs a new --run-dir.")] = None,
+    from_round: Annotated[int, typer.Option(min=0, help="The last round to take from --fork.")] = 0,
 ) -> None:
-    """Run the self-training loop, or go on with a run: the same line resumes.
+    """Run the self-training loop. The same command resumes an interrupted run.
 
     Example: mmst run configs/tiny.yaml --set rounds.max=3
     """
-    from mmst.cli.inspect import print_rounds
     from mmst.config.file import load_config
 
     resolved = load_config(config, set_ or [])
-    from mmst.runs.storage import run_directory, run_to_read
-
-    place = run_dir or str(Path("runs") / resolved.name)
     if dry_run:
         from mmst.doctor.dry_run import check
+        from mmst.runs.storage import run_to_read
 
-        with run_to_read(place) as root:
+        with run_to_read(run_dir or str(Path("runs") / resolved.name)) as root:
             check(resolved, root)
         return
-    from mmst.dashboard.report import round_report
-    from mmst.loop import self_train
+    from mmst.api import self_train
+    from mmst.cli.inspect import print_rounds
     from mmst.progress import Reporter
-    from mmst.runs.opening import fork_once
+    from mmst.runs.directory import RunDirectory
     from mmst.runs.status import status_of
 
     report = Reporter()
     try:
-        with run_directory(place, report.line) as run_:
-            if fork is not None:
-                fork_once(fork, run_.root, resolved, from_round)
-            reason = self_train(resolved, run_.root, report, round_report, run_.on_commit)
+        result = self_train(resolved, run_dir, fork=fork, from_round=from_round, progress=report)
     except KeyboardInterrupt:
-        print("mmst: interrupted; the same line goes on where it was", file=sys.stderr)
+        print("mmst: interrupted; rerun the same command to resume", file=sys.stderr)
         raise
-    print_rounds(report.console, status_of(run_)["rounds"])
-    report.line(f"{run_.root.name}: {reason}")
+    print_rounds(report.console, status_of(RunDirectory(result.directory))["rounds"])
+    report.line(f"{result.directory.name}: {result.stopped}")
 
 
 def experiment(
     file: Annotated[Path, typer.Argument(help="YAML file with a base configuration, arms and seeds.")],
-    out_dir: Annotated[Path | None, typer.Option(help="Where runs and results go; default runs/<file name>.")] = None,
-    scale: Annotated[
-        float, typer.Option(help="Multiply what the file names as scaled, for real hardware.", min=0.01)
-    ] = 1.0,
+    out_dir: Annotated[
+        Path | None, typer.Option(help="Directory of the runs and results; default runs/<file name>.")
+    ] = None,
+    scale: Annotated[float, typer.Option(help="Multiply the settings that the file lists as scaled.", min=0.01)] = 1.0,
 ) -> None:
-    """Arms × seeds over one configuration: a table with intervals, paired differences and a plot.
+    """Compare arms × seeds over one configuration: paired differences with intervals, tests, and a plot.
 
-    What is finished is never done again; arms share round 0. Example: mmst experiment experiments/mmst.yaml
+    Finished arms are never repeated, and arms share round 0.
+
+    Example: mmst experiment experiments/mmst.yaml
     """
-    from mmst.dashboard.report import round_report
-    from mmst.experiments import read_experiment, run_experiment
+    from mmst import api
     from mmst.experiments.tables import rich_table
     from mmst.progress import Reporter
 
     report = Reporter()
-    defined = read_experiment(file)
-    name = file.stem if scale == 1.0 else f"{file.stem}-x{scale:g}"
-    result = run_experiment(
-        defined if scale == 1.0 else defined.multiplied(scale), out_dir or Path("runs") / name, report, round_report
-    )
-    for title, table in (("test problems", result.tables["test"]), ("the related task", result.tables["transfer"])):
-        if table:
-            report.console.print(rich_table(table, title))
+    result = api.experiment(file, out_dir, scale=scale, progress=report)
+    for name, title in (("test", "test problems"), ("transfer", "related task, not trained on")):
+        if result.tables[name]:
+            report.console.print(rich_table(result.tables[name], title))
+    report.line(f"{result.directory}: table.md, table.json, results.jsonl, plot.png")
+
+
+def verify_run(run_dir: RunDir, json_: Json = False) -> None:
+    """Check every manifest, checksum, row count and reference of a run. The exit code is 1 if something is wrong.
+
+    Example: mmst verify-run runs/tiny
+    """
+    from mmst import api
+    from mmst.runs.audit import as_json
+
+    found = api.verify_run(run_dir)
+    if json_:
+        typer.echo(as_json(run_dir, found.faults, found.checked))
+    else:
+        for fault in found.faults:
+            typer.echo(str(fault))
+        checked = ", ".join(f"{count:,} {name}" for name, count in found.checked.items())
+        count = len(found.faults)
+        typer.echo(f"{run_dir}: {count or 'no'} fault{'' if count == 1 else 's'} in {checked}")
+    if found.faults:
+        raise typer.Exit(1)
+
+
+def clean(
+    run_dir: RunDir,
+    keep: Annotated[int, typer.Option(min=1, help="Number of newest rounds whose checkpoints stay.")],
+    dry_run: Annotated[bool, typer.Option(help="List what would be removed; remove nothing.")] = False,
+) -> None:
+    """Remove checkpoints that no round needs. The promoted one, that of round 0 and the newest stay.
+
+    Example: mmst clean runs/tiny --keep 1 --dry-run
+    """
+    from mmst.runs.lock import held
+    from mmst.runs.retention import remove_checkpoints, superfluous
+    from mmst.runs.space import bytes_under, clear_disk_errors, size
+    from mmst.runs.status import run_at
+    from mmst.runs.storage import run_directory, run_to_read
+
+    if dry_run:
+        with run_to_read(run_dir) as root:
+            for directory in (found := superfluous(run_at(root), keep)):
+                typer.echo(f"{directory}: {size(bytes_under(directory))}")
+            typer.echo(f"{run_dir}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed")
+        return
+    with (
+        run_directory(run_dir, typer.echo) as directory_,
+        clear_disk_errors(directory_),
+        held(directory_.root, typer.echo),
+    ):
+        run_at(directory_.root)
+        found = superfluous(directory_, keep)
+        freed = remove_checkpoints(directory_, found)
+    typer.echo(f"{run_dir}: {len(found)} checkpoints removed, {size(freed)} freed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +14,13 @@ from mmst.config.file import build_config, with_settings
 from mmst.errors import InputError
 
 
-class Definition(BaseModel):
+class Experiment(BaseModel):
     """One file of `experiments/`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    base: str
-    """Configuration file, relative to this one."""
+    base: dict[str, Any]
+    """The base configuration; a file gives its path, relative to itself."""
     seeds: list[int] = Field(min_length=1)
     """Every arm runs once with each seed."""
     seed_keys: list[str] = ["seed"]
@@ -32,7 +31,7 @@ class Definition(BaseModel):
     """The control's method that every other method is compared with; without it each method is compared with itself."""
     round_zero: Literal["shared", "own"] = "shared"
     """`shared`: all arms start from one round 0, and an arm whose settings would change it is an error. `own`: arms
-    share a round 0 only where the settings that determine it are equal."""
+    share a round 0 only if the settings that determine it are equal."""
     set: dict[str, Any] = {}
     """Settings of all arms, by dotted key."""
     transfer: dict[str, Any] | None = None
@@ -46,90 +45,76 @@ class Definition(BaseModel):
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
     """Settings of each arm, by dotted key. With a shared round 0 they must not change what it depends on."""
 
-
-@dataclass(frozen=True)
-class Experiment:
-    """A checked experiment file with its base configuration."""
-
-    file: str
-    definition: Definition
-    tree: Mapping[str, Any]
-    """The base configuration, as read from YAML."""
-
     def config(self, arm: str, seed: int, more: Mapping[str, Any] | None = None) -> Config:
         """The configuration of one arm with one seed; `more` are further settings by dotted key."""
-        seeds = dict.fromkeys(self.definition.seed_keys, seed)
-        values = {**self.definition.set, **self.definition.arms[arm], **seeds, **(more or {})}
-        return build_config(with_settings(self.tree, values), f"{self.file}, arm {arm}")
+        values = {**self.set, **self.arms[arm], **dict.fromkeys(self.seed_keys, seed), **(more or {})}
+        return build_config(with_settings(self.base, values), f"arm {arm}")
 
     def sharing(self, arm: str) -> list[str]:
         """The arms that share a round 0 with this arm, itself included, in the order of the file."""
-        seed = self.definition.seeds[0]
-        part = _round_zero_part(self.config(arm, seed))
-        return [name for name in self.definition.arms if _round_zero_part(self.config(name, seed)) == part]
+        parts = {name: _round_zero_part(self.config(name, self.seeds[0])) for name in self.arms}
+        return [name for name in self.arms if parts[name] == parts[arm]]
 
-    def round_zero(self, arm: str, seed: int) -> Config:
+    def only_round_zero(self, arm: str, seed: int) -> Config:
         """The configuration of the round 0 that this arm shares: the control's or the first arm's, without rounds."""
-        arms, control = self.sharing(arm), self.definition.control
-        config = self.config(control if control in arms else arms[0], seed)
+        arms = self.sharing(arm)
+        config = self.config(self.control if self.control in arms else arms[0], seed)
         return config.model_copy(update={"rounds": config.rounds.model_copy(update={"max": 0})})
 
     def multiplied(self, scale: float) -> Experiment:
         """The experiment with its `scaled` settings multiplied. Raises InputError for a setting that is no integer."""
-        tree = self.config(self.definition.control, self.definition.seeds[0]).model_dump()
-        values = {}
-        for key in self.definition.scaled:
+        tree, values = self.config(self.control, self.seeds[0]).model_dump(), {}
+        for key in self.scaled:
             value: Any = tree
             for name in key.split("."):
                 value = value.get(name) if isinstance(value, dict) else None
             if not isinstance(value, int):
-                raise InputError(f"{self.file}: `scaled`: {key} is {value!r}, not an integer")
+                raise InputError(f"`scaled`: {key} is {value!r}, not an integer")
             values[key] = max(1, round(value * scale))
-        changed = self.definition.model_copy(update={"set": {**self.definition.set, **values}})
-        return Experiment(self.file, changed, self.tree)
+        return self.model_copy(update={"set": {**self.set, **values}})
 
 
-def read_experiment(source: Path | Mapping[str, Any]) -> Experiment:
-    """Read and check an experiment from a YAML file, or from a mapping whose `base` is relative to the working
-    directory. Raises InputError."""
-    file, folder = (str(source), source.parent) if isinstance(source, Path) else ("experiment", Path())
+def read_experiment(source: Path | Mapping[str, Any], scale: float = 1.0) -> Experiment:
+    """Read and check an experiment from a YAML file, or from a mapping whose `base` is a mapping or relative to the
+    working directory. Raises InputError."""
+    tree = _yaml(source) if isinstance(source, Path) else dict(source)
+    if isinstance(base := tree.get("base"), str):
+        tree["base"] = _yaml(source.parent / base if isinstance(source, Path) else Path(base))
     try:
-        definition = Definition.model_validate(_yaml(source, file) if isinstance(source, Path) else source)
-    except ValidationError as error:
-        raise InputError(f"{file}: {error}") from error
-    experiment = Experiment(file, definition, _yaml(folder / definition.base, f"{file}: `base`"))
-    _check(experiment)
-    return experiment
+        experiment = Experiment.model_validate(tree)
+        _check(experiment)
+        return experiment if scale == 1.0 else experiment.multiplied(scale)
+    except (ValidationError, InputError) as error:
+        raise InputError(f"{source if isinstance(source, Path) else 'experiment'}: {error}") from error
 
 
-def _yaml(path: Path, name: str) -> Any:
+def _yaml(path: Path) -> dict[str, Any]:
     try:
-        return yaml.safe_load(path.read_text())
+        tree = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise InputError(f"{name}: {path} cannot be read ({error.strerror})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{name}: {path} is not valid YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(tree, dict):
+        raise InputError(f"{path}: expected keys and values, found {type(tree).__name__}")
+    return tree
 
 
 def _check(experiment: Experiment) -> None:
-    definition, file = experiment.definition, experiment.file
-    names = list(definition.arms)
-    if definition.control not in names:
-        raise InputError(f"{file}: `control`: there is no arm `{definition.control}`")
-    for arm, other in definition.match_pool.items():
+    names = list(experiment.arms)
+    if experiment.control not in names:
+        raise InputError(f"`control`: there is no arm `{experiment.control}`")
+    for arm, other in experiment.match_pool.items():
         if arm not in names or other not in names[: names.index(arm)]:
-            raise InputError(f"{file}: `match_pool.{arm}`: `{other}` must be an arm that comes before `{arm}`")
-    if definition.round_zero == "own":
-        if definition.transfer is not None:
-            raise InputError(f"{file}: `transfer` needs a shared round 0; remove it or `round_zero: own`")
-        return
-    together = experiment.sharing(definition.control)
-    for name in names:
-        if name not in together:
-            raise InputError(
-                f"{file}: `arms.{name}` changes what round 0 depends on, so round 0 cannot be shared; "
-                "`round_zero: own` gives the arm a round 0 of its own"
-            )
+            raise InputError(f"`match_pool.{arm}`: `{other}` must be an arm that comes before `{arm}`")
+    if experiment.round_zero == "own":
+        if experiment.transfer is not None:
+            raise InputError("`transfer` needs a shared round 0; remove it or `round_zero: own`")
+    elif apart := [name for name in names if name not in experiment.sharing(experiment.control)]:
+        raise InputError(
+            f"`arms.{apart[0]}` changes what round 0 depends on, so round 0 cannot be shared; `round_zero: own` gives "
+            "the arm a round 0 of its own"
+        )
 
 
 def _round_zero_part(config: Config) -> dict[str, Any]:

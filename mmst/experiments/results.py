@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from mmst.config.file import build_config
-from mmst.experiments.definition import Definition
+from mmst.experiments.definition import Experiment
 from mmst.runs.directory import RunDirectory
 from mmst.runs.status import status_of
 
@@ -22,7 +22,7 @@ ENSEMBLES = ("vote", "weighted", "cascade", "any")
 """Rows besides those of the methods; `any` is right where any method is."""
 
 
-def collect(definition: Definition, out: Path) -> list[dict[str, Any]]:
+def collect(experiment: Experiment, out: Path) -> list[dict[str, Any]]:
     """One row per finished arm, seed and method or ensemble.
 
     `right` has one character per test problem, `1` where the answer is right, in the order of the problems whose ids
@@ -31,10 +31,10 @@ def collect(definition: Definition, out: Path) -> list[dict[str, Any]]:
     trained on. The rows of the arm `round 0` describe the round 0 that all arms share.
     """
     rows: list[dict[str, Any]] = []
-    for seed in definition.seeds:
-        if definition.round_zero == "shared":
-            rows += _arm_rows(out / f"seed-{seed}" / definition.control, BEFORE, seed)
-        for arm in definition.arms:
+    for seed in experiment.seeds:
+        if experiment.round_zero == "shared":
+            rows += _arm_rows(out / f"seed-{seed}" / experiment.control, BEFORE, seed)
+        for arm in experiment.arms:
             rows += _arm_rows(out / f"seed-{seed}" / arm, arm, seed)
     return rows
 

@@ -43,7 +43,7 @@ def test_init_overwrites_nothing(mmst, tmp_path) -> None:
     (tmp_path / "new.yaml").write_text("mine")
     result = mmst("init", tmp_path / "new.yaml")
     assert result.code == 2
-    assert "already there" in result.err
+    assert "already exists" in result.err
     assert (tmp_path / "new.yaml").read_text() == "mine"
 
 

@@ -25,11 +25,11 @@ def written(directory: Path, **more) -> Path:
 
 
 def test_scaling_multiplies_what_the_file_names(tmp_path) -> None:
-    experiment = read_experiment(written(tmp_path, scaled=["problems.synthetic.train", "round0.schedule.steps"]))
-    config = experiment.multiplied(2.0).config("one", 0)
+    experiment = read_experiment(written(tmp_path, scaled=["problems.synthetic.train", "round0.schedule.steps"]), 2.0)
+    config = experiment.config("one", 0)
     assert (config.problems.synthetic.train, config.round0.schedule.steps) == (12000, 18)
     with pytest.raises(InputError, match=r"model\.path"):
-        read_experiment(written(tmp_path, scaled=["model.path"])).multiplied(2.0)
+        read_experiment(written(tmp_path, scaled=["model.path"]), 2.0)
 
 
 def test_an_arm_has_its_settings_and_its_seed(tmp_path) -> None:
@@ -63,7 +63,7 @@ def test_arms_with_equal_settings_share_a_round_zero_of_their_own(tmp_path) -> N
     [
         ({"control": "nobody"}, "nobody"),
         ({"match_pool": {"one": "plain"}}, "before `one`"),
-        ({"base": "nowhere.yaml"}, "nowhere.yaml cannot be read"),
+        ({"base": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
         ({"base": "."}, "cannot be read"),
     ],
 )
@@ -81,4 +81,4 @@ def test_a_file_that_is_no_experiment_is_one_message(tmp_path, content) -> None:
 
 def test_the_experiments_of_the_repository_can_be_read() -> None:
     for file in (Path(__file__).parents[2] / "experiments").glob("*.yaml"):
-        assert len(read_experiment(file).definition.seeds) >= 3
+        assert len(read_experiment(file).seeds) >= 3
