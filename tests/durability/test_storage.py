@@ -75,7 +75,7 @@ def test_a_run_in_a_store_ends_like_a_local_one(url, finished, tmp_path, monkeyp
 def test_a_run_that_broke_off_goes_on_from_the_last_commit(url, finished, tmp_path, monkeypatch, same_machine) -> None:
     config, local = finished
     with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError), run_directory(url) as run:
-        patched.setattr("mmst.stages.translate.decisions_by_labels", lambda *_: 1 / 0)
+        patched.setattr("mmst.stages.translate.decide_by_labels", lambda *_: 1 / 0)
         fake_run(config, run.root, run.on_commit)
     if not same_machine:
         another_machine(monkeypatch, tmp_path)
@@ -193,7 +193,7 @@ def test_a_run_in_a_store_has_its_pages(url, finished) -> None:
 def test_a_run_in_a_store_that_goes_on_is_shown_as_running(url, finished, tmp_path, monkeypatch) -> None:
     config, _ = finished
     with run_directory(url) as run, monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
-        patched.setattr("mmst.stages.translate.decisions_by_labels", lambda *_: 1 / 0)
+        patched.setattr("mmst.stages.translate.decide_by_labels", lambda *_: 1 / 0)
         fake_run(config, run.root, run.on_commit)
     for state in ("interrupted", "running"):
         with run_directory(url) if state == "running" else contextlib.nullcontext(), run_to_read(url) as root:
