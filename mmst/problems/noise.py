@@ -1,10 +1,9 @@
-"""Corrupted annotations: what careless annotators write, made on purpose (MinT's noisy views, section 4)."""
+"""Corrupted annotations: the mistakes of careless annotators, made on purpose (MinT's noisy views, section 4)."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
 from typing import Any
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -13,10 +12,10 @@ _OPERATORS = ("+", "-", "*", "/")
 
 
 def corrupted(view: Any, rng: random.Random) -> Any:
-    """A view with one mistake: a number or an operator is another one, or a step is left out.
+    """A view with one mistake: a wrong number, a wrong operator, or a missing step.
 
-    Takes text, or pairs of sub-question and answer, and returns the same kind. What has nothing to get wrong (no
-    number, no operator, a single step) comes back as it is.
+    Takes text, or pairs of sub-question and answer, and returns the same kind. A view without numbers, operators and
+    steps is returned unchanged.
     """
     if isinstance(view, str):
         return _corrupted_text(view, rng)
@@ -32,34 +31,36 @@ def corrupted(view: Any, rng: random.Random) -> Any:
 
 
 def _corrupted_text(text: str, rng: random.Random) -> str:
-    mistakes: list[Callable[[str, random.Random], str | None]] = [_other_number, _other_operator, _without_a_step]
+    mistakes = [_wrong_number, _wrong_operator, _missing_step]
     rng.shuffle(mistakes)
-    return next((wrong for make in mistakes if (wrong := make(text, rng)) not in (None, text)), None) or text
+    return next((wrong for make in mistakes if (wrong := make(text, rng)) != text), text)
 
 
-def _other_number(text: str, rng: random.Random) -> str | None:
+def _wrong_number(text: str, rng: random.Random) -> str:
     found = list(_NUMBER.finditer(text))
     if not found:
-        return None
+        return text
     chosen = rng.choice(found)
     around = range(1, max(20, 2 * int(float(chosen.group())) + 1))
-    other = rng.choice([number for number in around if str(number) != chosen.group()])
-    return text[: chosen.start()] + str(other) + text[chosen.end() :]
+    return _replaced(text, chosen, str(rng.choice([number for number in around if str(number) != chosen.group()])))
 
 
-def _other_operator(text: str, rng: random.Random) -> str | None:
+def _wrong_operator(text: str, rng: random.Random) -> str:
     found = list(_OPERATOR.finditer(text))
     if not found:
-        return None
+        return text
     chosen = rng.choice(found)
-    other = rng.choice([sign for sign in _OPERATORS if sign != chosen.group()[0]])
-    return text[: chosen.start()] + other + text[chosen.end() :]
+    return _replaced(text, chosen, rng.choice([sign for sign in _OPERATORS if sign != chosen.group()[0]]))
 
 
-def _without_a_step(text: str, rng: random.Random) -> str | None:
-    """Without one line; the last one states the answer and stays."""
+def _replaced(text: str, match: re.Match[str], by: str) -> str:
+    return text[: match.start()] + by + text[match.end() :]
+
+
+def _missing_step(text: str, rng: random.Random) -> str:
+    """The text without one of its lines; the last line, which states the answer, stays."""
     lines = text.split("\n")
     if len(lines) < 3:
-        return None
+        return text
     del lines[rng.randrange(len(lines) - 1)]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Reading problems: JSON lines, JSON lists, Parquet, a `datasets` directory or hub name, with any column names."""
+"""Reading problems: JSON lines, JSON lists, Parquet, `datasets` directories and hub names, with any column names."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from mmst.records import Problem
 from mmst.verify.equations.expression import Unreadable
 
 VIEW_ALIASES = {"tree_preorder": "prefix"}
-"""Names that data sets give to views of ours."""
+"""Names of views in public data sets, and our names for them."""
 
 _TEXT_FIELDS = ("id", "question", "answer", "source", "split")
 _DICT_FIELDS = ("views", "meta")
-_MISSING = object()
 
 
 def read_problems(
@@ -34,7 +33,7 @@ def read_problems(
     hub_split: str = "train",
     limit: int | None = None,
 ) -> list[Problem]:
-    """Read problems and check them.
+    """Read and check problems.
 
     Parameters
     ----------
@@ -42,29 +41,28 @@ def read_problems(
         `.jsonl`, `.json` (a list) or `.parquet` file, `-` for JSON lines on standard input, a directory (saved by
         `datasets`, or of data files), or a hub name, with its configuration after a colon (`openai/gsm8k:main`).
     fields
-        Column for each field of a problem, dots for nested ones: `{"answer": "solution.final", "views.cot":
-        "rationale"}`. Fields that are not named keep their own names; other columns go into `meta`.
+        The column of each field of a problem, with dots for nested ones: `{"answer": "solution.final", "views.cot":
+        "rationale"}`. Other fields keep their names; unused columns go into `meta`.
     answer_from
         Regular expression whose group 1 is the answer inside the answer column.
     hub_split
         Split of a `datasets` source.
     limit
-        At most so many problems, the first ones.
+        Read only this many problems.
 
     Raises
     ------
     InputError
-        A file that is missing or empty; a row that is malformed, has no question, a field of a wrong type, or an id
-        that was there before; a field that no row has. The message names file, line and field.
+        A file that is missing or empty; a malformed row; a row without question, with a field of the wrong type or a
+        duplicate id; a mapped column that no row has. The message names file, line and field.
     """
-    shape = _Shape(dict(fields or {}), answer_from)
-    rows = _rows(source, hub_split)
+    columns = _Columns(dict(fields or {}), answer_from)
     problems: list[Problem] = []
     seen: dict[str, int] = {}
-    stem = f"{Path(source).stem if source != STANDARD else 'stdin'}".replace("/", "-")
-    for index, row in enumerate(islice(rows, limit)):
+    stem = (Path(source).stem if source != STANDARD else "stdin").replace("/", "-")
+    for index, row in enumerate(islice(_rows(source, hub_split), limit)):
         try:
-            problem = shape.problem(row, default_id=f"{stem}-{index + 1:06d}")
+            problem = columns.problem(row, default_id=f"{stem}-{index + 1:06d}")
         except _FieldError as error:
             raise InputError(f"{_where(source, index)}: {error}") from error
         if problem.id in seen:
@@ -73,18 +71,22 @@ def read_problems(
         seen[problem.id] = index
         problems.append(problem)
     if not problems:
-        raise InputError(f"{source}: holds no problem")
-    shape.check_columns(source)
+        raise InputError(f"{source}: no problems")
+    for name in sorted(columns.missing):
+        raise InputError(
+            f"{source}: problems.fields.{name}: no row has the column `{columns.fields[name]}`; "
+            f"there are {', '.join(columns.names)}"
+        )
     return problems
 
 
 def write_problems(path: str | Path, problems: Iterable[Problem]) -> int:
-    """Write problems as JSON lines, whole or not at all; returns how many."""
+    """Write problems as JSON lines, all or none, and return their number."""
     return write_rows(path, (problem.model_dump() for problem in problems))
 
 
 def derive_views(problem: Problem) -> Problem:
-    """Add `program`, `system` and `prefix` where an equation gives them exactly and its value is the answer."""
+    """Add the views that the equation of a problem gives exactly, if the value of the equation is the answer."""
     equation = problem.views.get("equation")
     if not isinstance(equation, str):
         return problem
@@ -98,7 +100,7 @@ def derive_views(problem: Problem) -> Problem:
 
 
 def _is_value(answer: str, value: Fraction) -> bool:
-    """Whether an answer is a value, up to the noise of the floats that data sets were computed with."""
+    """Whether an answer is a value, up to the rounding errors of data sets."""
     plain = re.fullmatch(r"(-?[\d,]{0,300}(?:\.\d{1,300})?)(?:/(\d{1,300}))?", answer)
     try:
         stated = Fraction(plain[1].replace(",", "")) / int(plain[2] or 1) if plain else None
@@ -108,11 +110,11 @@ def _is_value(answer: str, value: Fraction) -> bool:
 
 
 class _FieldError(ValueError):
-    """What is wrong with one row; the caller knows where it stands."""
+    """An error in one row; the caller adds where the row is."""
 
 
-class _Shape:
-    """How the columns of a source become the fields of a problem."""
+class _Columns:
+    """The mapping from the columns of a source to the fields of a problem."""
 
     def __init__(self, fields: dict[str, str], answer_from: str | None) -> None:
         for name in fields:
@@ -121,28 +123,28 @@ class _Shape:
                 known = ", ".join((*_TEXT_FIELDS, "views.NAME", "meta.NAME"))
                 raise InputError(f"problems.fields: there is no field `{name}`; there are {known}")
         self.fields = fields
-        self.unseen = set(fields)
-        self.columns: dict[str, None] = {}
+        self.taken = {*_TEXT_FIELDS, *_DICT_FIELDS} - set(fields) | set(fields.values())
+        self.missing = set(fields)
+        self.names: dict[str, None] = {}
         try:
             self.answer_from = re.compile(answer_from) if answer_from else None
         except re.error as error:
-            raise InputError(f"problems.answer_from: no regular expression ({error})") from error
+            raise InputError(f"problems.answer_from: not a regular expression ({error})") from error
         if self.answer_from and not self.answer_from.groups:
             raise InputError(f"problems.answer_from: `{answer_from}` has no group, such as in `#### (.+)`")
 
     def problem(self, row: dict[str, Any], default_id: str) -> Problem:
-        self.columns.update(dict.fromkeys(row))
-        values = {name: self._column(row, name) for name in (*_TEXT_FIELDS, *_DICT_FIELDS)}
-        texts = {name: _text(name, values[name]) for name in _TEXT_FIELDS}
-        question = values["question"]
+        """The problem in a row. Raises _FieldError."""
+        self.names.update(dict.fromkeys(row))
+        texts = {name: _text(name, self._value(row, name)) for name in _TEXT_FIELDS}
+        question = self._value(row, "question")
         if texts["question"] is None:
             column = self.fields.get("question", "question")
-            raise _FieldError(f"question: missing or empty (column `{column}`; name another one in problems.fields)")
+            raise _FieldError(f"question: missing or empty (column `{column}`; problems.fields can name another)")
         if not isinstance(question, str):
             raise _FieldError(f"question: expected text, found {type(question).__name__}")
-        views, meta = self._dict(row, "views", values["views"]), self._dict(row, "meta", values["meta"])
-        taken = {*_TEXT_FIELDS, *_DICT_FIELDS} - set(self.fields) | set(self.fields.values())
-        meta |= {column: value for column, value in row.items() if column not in taken and column not in meta}
+        views, meta = self._dict(row, "views"), self._dict(row, "meta")
+        meta |= {name: value for name, value in row.items() if name not in self.taken and name not in meta}
         return Problem(
             id=texts["id"] or default_id,
             question=question,
@@ -153,68 +155,57 @@ class _Shape:
             meta=meta,
         )
 
-    def check_columns(self, source: str) -> None:
-        """A column that was asked for and that no row has is a mistake in the mapping."""
-        for name in sorted(self.unseen):
-            raise InputError(
-                f"{source}: problems.fields.{name}: no row has the column `{self.fields[name]}`; "
-                f"there are {', '.join(self.columns)}"
-            )
-
-    def _column(self, row: dict[str, Any], name: str) -> Any:
-        column = self.fields.get(name, name)
-        value = row.get(column, _MISSING)
-        if value is _MISSING and name in self.fields:
-            value = row
-            for part in column.split("."):
-                value = value.get(part, _MISSING) if isinstance(value, dict) else _MISSING
-        if value is _MISSING:
-            return None
-        self.unseen.discard(name)
+    def _value(self, row: dict[str, Any], field: str) -> Any:
+        """The value of a field's column, which may be nested; None if the row has no such column."""
+        column = self.fields.get(field, field)
+        value: Any = row
+        for part in [column] if column in row or field not in self.fields else column.split("."):
+            if not isinstance(value, dict) or part not in value:
+                return None
+            value = value[part]
+        self.missing.discard(field)
         return value
 
-    def _dict(self, row: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+    def _dict(self, row: dict[str, Any], field: str) -> dict[str, Any]:
+        value = self._value(row, field)
         if value is not None and not isinstance(value, dict):
-            raise _FieldError(f"{name}: expected an object, found {type(value).__name__}")
-        # Parquet gives every row every nested column, none where a row has nothing there.
-        result = {key: inner for key, inner in (value or {}).items() if inner is not None}
-        for field in self.fields:
-            head, _, inner = field.partition(".")
-            if head == name and inner and (found := self._column(row, field)) is not None:
-                result[inner] = found
-        return result
+            raise _FieldError(f"{field}: expected an object, found {type(value).__name__}")
+        inner = {name: self._value(row, f"{field}.{name}") for name in self._mapped(field)}
+        # In Parquet every row has every nested column, if only as null.
+        return {name: part for name, part in {**(value or {}), **inner}.items() if part is not None}
+
+    def _mapped(self, field: str) -> list[str]:
+        return [name.partition(".")[2] for name in self.fields if name.startswith(f"{field}.")]
 
     def _answer(self, text: str | None) -> str | None:
         if text is None or self.answer_from is None:
             return text
         match = self.answer_from.search(text)
         if match is None:
-            raise _FieldError(f"answer: nothing matches problems.answer_from in `{text[-80:]}`")
+            raise _FieldError(f"answer: no match for problems.answer_from in `{text[-80:]}`")
         return str(match[1]).strip() or None
 
 
 def _text(name: str, value: Any) -> str | None:
-    """A text or number as text: `18.0` is `18`, true is `yes`; none for nothing."""
+    """A text or number as text: `18.0` is `18`, a true answer is `yes`; None for no value."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool) and name == "answer":
         return "yes" if value else "no"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float | Decimal) and math.isfinite(value):
-        number = Decimal(repr(value)) if isinstance(value, float) else value
-        return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise _FieldError(f"{name}: not valid Unicode ({error.reason})") from error
-        return value.strip() or None
-    raise _FieldError(f"{name}: expected text or a number, found {type(value).__name__}")
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and math.isfinite(value):
+        number = f"{Decimal(str(value)):f}"
+        return number.rstrip("0").rstrip(".") if "." in number else number
+    if not isinstance(value, str):
+        raise _FieldError(f"{name}: expected text or a number, found {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise _FieldError(f"{name}: not valid Unicode ({error.reason})") from error
+    return value.strip() or None
 
 
 def _where(source: str, index: int) -> str:
-    """Where a row stands, for a message: the line of a JSON lines file (blank ones count), else the row."""
+    """The place of a row: its line in a JSON lines file, blank lines counted, else its number."""
     if source.endswith(".jsonl"):
         with Path(source).open("rb") as file:
             lines = (number for number, line in enumerate(file, 1) if line.strip())
@@ -225,18 +216,16 @@ def _where(source: str, index: int) -> str:
 def _rows(source: str, hub_split: str) -> Iterator[dict[str, Any]]:
     path = Path(source)
     suffix = path.suffix.lower()
-    if source == STANDARD or (suffix == ".jsonl" and not path.is_dir()):
-        return read_rows(source)
     if path.is_dir():
         return _dataset(source, None, hub_split)
-    if suffix in (".json", ".parquet"):
-        if not path.exists():
-            raise InputError(f"{source}: no such file")
+    if source == STANDARD or suffix == ".jsonl":
+        return read_rows(source)
+    if path.exists() and suffix in (".json", ".parquet"):
         return _json(path) if suffix == ".json" else _parquet(path)
-    name, _, config = source.partition(":")
     if path.exists():
         raise InputError(f"{source}: expected a .jsonl, .json or .parquet file, or a directory")
-    if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name or suffix in (".csv", ".txt"):
+    name, _, config = source.partition(":")
+    if name.count("/") > 1 or name.startswith((".", "/", "~")) or suffix in (".json", ".parquet", ".csv", ".txt"):
         raise InputError(f"{source}: no such file or directory")
     return _dataset(name, config or None, hub_split)
 
@@ -275,7 +264,7 @@ def _dataset(name: str, config: str | None, split: str) -> Iterator[dict[str, An
         data = datasets.load_from_disk(name) if saved else datasets.load_dataset(name, config, split=split)
         if isinstance(data, datasets.DatasetDict):
             data = data[split]
-    except Exception as error:  # the library raises what its many backends raise
+    except Exception as error:  # its backends raise their own exceptions
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         here = "" if Path(name).exists() else "no such file or directory, and "
         raise InputError(f"{name}: {here}`datasets` cannot read its split `{split}` ({why})") from error
@@ -283,6 +272,6 @@ def _dataset(name: str, config: str | None, split: str) -> Iterator[dict[str, An
 
 
 def _jsonable(row: dict[str, Any]) -> dict[str, Any]:
-    """Columns may hold dates, decimals or bytes; problems are written as JSON."""
+    """A row with dates, decimals and bytes as text, since problems are stored as JSON."""
     result: dict[str, Any] = json.loads(json.dumps(row, default=str))
     return result

@@ -1,4 +1,4 @@
-"""The four sets of problems of a run, from files or made, never mixed."""
+"""The four sets of problems of a run, from files or synthetic, without overlap."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from mmst.problems.synthetic import make_sets
 from mmst.records import Problem
 
 SETS = ("train", "dev", "test", "annotated")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class ProblemSets:
-    """Train is what rounds solve, dev decides, test is only reported, annotated feeds round 0. `removed` counts the
-    problems that were taken out of a set because a set that verifiers it has the same question."""
+    """Rounds solve train problems and decide by dev problems; test problems are only reported; round 0 trains on the
+    views of annotated problems. `removed` counts, by set, the problems removed because of an overlap."""
 
     train: list[Problem]
     dev: list[Problem]
@@ -34,23 +35,20 @@ class ProblemSets:
 
 
 def read_sets(config: ProblemsConfig, seed: int) -> ProblemSets:
-    """Read or make the sets. Raises InputError for bad input, an overlap that is refused, and an empty set."""
+    """Read or make the sets. Raises InputError for bad input, a refused overlap, and an empty set."""
     if config.train is None:
         assert config.synthetic is not None
         made = make_sets(config.synthetic)
         return ProblemSets(made["train"], made["dev"], made["test"], made["annotated"])
-    given = {name: _read(config, getattr(config, name)) for name in SETS if getattr(config, name) is not None}
-    missing = {name: getattr(config.split, name) for name in ("dev", "test") if name not in given}
-    if missing:
-        parts = split(given["train"], {"train": 1.0 - sum(missing.values()), **missing}, seed)
-        given |= parts
+    given = {name: _read(config, source) for name in SETS if (source := getattr(config, name)) is not None}
+    if cut := {name: getattr(config.split, name) for name in ("dev", "test") if name not in given}:
+        given |= split(given["train"], {"train": 1.0 - sum(cut.values()), **cut}, seed)
     given.setdefault("annotated", given["train"])
     sets, removed = _without_overlap(config, given)
     for name in ("train", "dev", "test"):
         if not sets[name]:
-            raise InputError(
-                f"problems.{name}: no problem is left; give a larger file or other shares in problems.split"
-            )
+            why = f"all {removed[name]} overlap with dev or test problems" if name in removed else "the set is empty"
+            raise InputError(f"problems.{name}: no problem is left: {why}; give a larger file or change problems.split")
     return ProblemSets(sets["train"], sets["dev"], sets["test"], sets["annotated"], removed)
 
 
@@ -68,26 +66,23 @@ def _read(config: ProblemsConfig, source: str) -> list[Problem]:
 def _without_overlap(
     config: ProblemsConfig, sets: dict[str, list[Problem]]
 ) -> tuple[dict[str, list[Problem]], dict[str, int]]:
-    """Take what dev and test verify out of what is learned from, and what test verifiers out of dev."""
+    """Remove dev and test problems from train and annotated, and test problems from dev."""
     if config.overlap == "allow":
         return sets, {}
     removed, result = {}, dict(sets)
-    for name, against in (("dev", ["test"]), ("train", ["dev", "test"]), ("annotated", ["dev", "test"])):
-        verified = [problem for other in against for problem in result[other]]
-        result[name] = remove_overlap(sets[name], verified, config.overlap_ngram)
+    for name, others in (("dev", ["test"]), ("train", ["dev", "test"]), ("annotated", ["dev", "test"])):
+        against = [problem for other in others for problem in result[other]]
+        result[name] = remove_overlap(sets[name], against, config.overlap_ngram)
         if count := len(sets[name]) - len(result[name]):
             removed[name] = count
     if removed and config.overlap == "refuse":
         counts = ", ".join(f"{count} of problems.{name}" for name, count in removed.items())
-        raise InputError(f"problems: {counts} are also in a set that verifiers them; see problems.overlap")
+        raise InputError(f"problems: overlap with dev or test problems: {counts}; see problems.overlap")
     return result, removed
 
 
-Item = TypeVar("Item")
-
-
 def drawn_problems(train: Sequence[Item], wanted: int | None, seed: int, number: int) -> Sequence[Item]:
-    """So many of the train problems, drawn anew for every round; all where none says how many."""
+    """The `wanted` train problems of round `number`, drawn anew for every round; None takes all."""
     if wanted is None or wanted >= len(train):
         return train
     chosen = random.Random(f"{seed}:problems:{number}").sample(range(len(train)), wanted)

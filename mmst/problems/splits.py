@@ -1,4 +1,4 @@
-"""Sets of problems that don't mix: a seeded split, overlaps, and what in a test problem is new."""
+"""Seeded splits, overlap between sets, and what is new in a test problem."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 
 
 def split(problems: Sequence[Problem], shares: Mapping[str, float], seed: int) -> dict[str, list[Problem]]:
-    """Cut one set into several, by name and share of the problems.
+    """Cut a set into several, by name and share of the problems.
 
-    A problem's place follows from its id and the seed alone, so the order of the file doesn't matter; within each
-    part the order is kept. The last name gets what rounding leaves.
+    Where a problem goes depends on its id and the seed only, not on the order of the file. Each part keeps the order;
+    the last one gets what rounding leaves.
     """
 
     def place(index: int) -> bytes:
@@ -35,8 +35,7 @@ def split(problems: Sequence[Problem], shares: Mapping[str, float], seed: int) -
 
 
 def normalised(question: str) -> str:
-    """A question without what makes no difference: case, punctuation, and the white space between its words, since
-    tokenized data sets write `did n't`."""
+    """A question without case, punctuation, and the spaces between words (tokenized data sets write `did n't`)."""
     return re.sub(r"(?<=[^\W\d]) (?=[^\W\d])", "", " ".join(_words(question)))
 
 
@@ -45,21 +44,21 @@ def _words(question: str) -> list[str]:
 
 
 def remove_overlap(problems: Iterable[Problem], against: Iterable[Problem], ngram: int | None = None) -> list[Problem]:
-    """The problems that are not also in `against`: no equal question and, with `ngram`, no shared run of so many
-    words (13 in ToRA and TinyGSM)."""
+    """The problems that are not in `against`: no equal question and, with `ngram`, no `ngram` consecutive words in
+    common (13 in ToRA and TinyGSM)."""
     questions: set[str] = set()
     runs: set[int] = set()
     for other in against:
         questions.add(normalised(other.question))
-        runs.update(_runs(other.question, ngram))
+        runs.update(_ngrams(other.question, ngram))
     return [
         problem
         for problem in problems
-        if normalised(problem.question) not in questions and runs.isdisjoint(_runs(problem.question, ngram))
+        if normalised(problem.question) not in questions and runs.isdisjoint(_ngrams(problem.question, ngram))
     ]
 
 
-def _runs(question: str, length: int | None) -> Iterator[int]:
+def _ngrams(question: str, length: int | None) -> Iterator[int]:
     if length is not None:
         words = _words(question)
         for start in range(len(words) - length + 1):
@@ -67,7 +66,7 @@ def _runs(question: str, length: int | None) -> Iterator[int]:
 
 
 def numbers_of(problem: Problem) -> tuple[str, ...]:
-    """The numbers that a problem is about, sorted: `meta["numbers"]` where known, else those in its question."""
+    """The numbers of a problem, sorted: `meta["numbers"]` if given, else those in its question."""
     stated = problem.meta.get("numbers")
     if stated is None:
         stated = (Fraction(text.replace(",", "")) for text in _NUMBER.findall(problem.question))
@@ -75,40 +74,38 @@ def numbers_of(problem: Problem) -> tuple[str, ...]:
 
 
 def phrasing_of(problem: Problem) -> str:
-    """How a problem is put: `meta["phrasing"]` where known, else its question with the numbers masked."""
+    """The phrasing of a problem: `meta["phrasing"]` if given, else its question with masked numbers."""
     return str(problem.meta.get("phrasing") or normalised(_NUMBER.sub("0", problem.question)))
 
 
 @dataclass(frozen=True)
 class Known:
-    """The number combinations and phrasings that a model may have learned from."""
+    """The number combinations and phrasings of the problems that a model may have learned from."""
 
     numbers: frozenset[tuple[str, ...]]
     phrasings: frozenset[str]
 
     @classmethod
-    def from_problems(cls, problems: Iterable[Problem]) -> Known:
-        """What the problems that rounds solve, and those with views, show."""
-        pairs = [(numbers_of(problem), phrasing_of(problem)) for problem in problems]
-        return cls(frozenset(numbers for numbers, _ in pairs), frozenset(phrasing for _, phrasing in pairs))
-
-
-def steps_of(problem: Problem) -> int | None:
-    """How many steps a problem takes: `meta["steps"]` where known, else its annotated sub-questions."""
-    stated = problem.meta.get("steps")
-    return stated if isinstance(stated, int) else len(problem.views.get("socratic") or ()) or None
+    def from_problems(cls, problems: Sequence[Problem]) -> Known:
+        """Everything that occurs in these problems."""
+        return cls(frozenset(map(numbers_of, problems)), frozenset(map(phrasing_of, problems)))
 
 
 def slices(problem: Problem, known: Known | None = None) -> set[str]:
-    """What a problem is reported apart by: `steps_<n>`, and against what is known `new_numbers`, `new_phrasing`."""
+    """The groups of problems with figures of their own: `steps_<n>`, and with `known` also `new_numbers` and
+    `new_phrasing`.
+
+    The number of steps is `meta["steps"]` if given, else that of annotated sub-questions.
+    """
     found = set()
-    if (steps := steps_of(problem)) is not None:
+    stated = problem.meta.get("steps")
+    steps = stated if isinstance(stated, int) else len(problem.views.get("socratic") or ()) or None
+    if steps is not None:
         found.add(f"steps_{steps}")
-    if known is None:
-        return found
-    numbers = numbers_of(problem)
-    if numbers and numbers not in known.numbers:
-        found.add("new_numbers")
-    if phrasing_of(problem) not in known.phrasings:
-        found.add("new_phrasing")
+    if known is not None:
+        numbers = numbers_of(problem)
+        if numbers and numbers not in known.numbers:
+            found.add("new_numbers")
+        if phrasing_of(problem) not in known.phrasings:
+            found.add("new_phrasing")
     return found

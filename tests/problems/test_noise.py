@@ -1,4 +1,4 @@
-"""Corrupted views: one mistake, repeatable, of the same kind as what was there."""
+"""Corrupted views have one reproducible mistake and keep their type."""
 
 import random
 
@@ -12,7 +12,7 @@ PROBLEMS = generate(SyntheticSpec(), 50)
 
 
 @pytest.mark.parametrize("view", ["cot", "program", "equation", "system", "socratic", "prefix"])
-def test_every_kind_of_view_gets_a_mistake_that_is_the_same_for_the_same_seed(view: str) -> None:
+def test_every_kind_of_view_gets_a_mistake_reproducible_by_its_seed(view: str) -> None:
     for number, problem in enumerate(PROBLEMS):
         wrong = corrupted(problem.views[view], random.Random(number))
         assert wrong != problem.views[view]
@@ -20,11 +20,11 @@ def test_every_kind_of_view_gets_a_mistake_that_is_the_same_for_the_same_seed(vi
         assert wrong == corrupted(problem.views[view], random.Random(number))
 
 
-def test_the_stated_answer_may_be_wrong_but_its_line_stays() -> None:
+def test_the_line_with_the_answer_stays() -> None:
     for number, problem in enumerate(PROBLEMS):
         assert "The answer is" in corrupted(problem.views["cot"], random.Random(number)).splitlines()[-1]
 
 
-def test_what_has_nothing_to_get_wrong_stays() -> None:
+def test_a_view_without_numbers_operators_and_steps_stays() -> None:
     assert corrupted("yes", random.Random(0)) == "yes"
     assert corrupted([], random.Random(0)) == []

@@ -1,4 +1,4 @@
-"""Problems are read from every format, mapped, and refused with the place of what is wrong."""
+"""Problems are read from every format and mapped; errors name their place."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_every_format_gives_the_same_problems(tmp_path: Path) -> None:
         assert read_problems(str(tmp_path / name)) == expected, name
 
 
-def test_columns_are_mapped_and_the_answer_is_cut_out(tmp_path: Path) -> None:
+def test_columns_are_mapped_and_the_answer_is_extracted(tmp_path: Path) -> None:
     row = {"problem": "How many?", "solution": {"text": "3 + 4 = 7\n#### 7", "by": "me"}}
     (problem,) = read_problems(
         lines(tmp_path / "p.jsonl", [row]),
@@ -70,19 +70,19 @@ def test_answers_become_text(tmp_path: Path, value: object, text: str) -> None:
     assert problem.answer == text
 
 
-def test_a_view_of_another_name_is_known_by_ours(tmp_path: Path) -> None:
+def test_public_names_of_views_become_ours(tmp_path: Path) -> None:
     row = {"question": "?!", "views": {"tree_preorder": "+ 3 4", "cot_raw": "<<3+4=7>>"}}
     (problem,) = read_problems(lines(tmp_path / "p.jsonl", [row]))
     assert problem.views == {"prefix": "+ 3 4", "cot_raw": "<<3+4=7>>"}
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_written_problems_are_read_back(tmp_path: Path) -> None:
     problems = read_problems(lines(tmp_path / "p.jsonl", ROWS))
     write_problems(tmp_path / "copy.jsonl", problems)
     assert read_problems(str(tmp_path / "copy.jsonl")) == problems
 
 
-def test_only_so_many_are_read(tmp_path: Path) -> None:
+def test_the_limit_stops_reading(tmp_path: Path) -> None:
     source = lines(tmp_path / "p.jsonl", [*ROWS, "not JSON\n"])
     assert len(read_problems(source, limit=2)) == 2
 
@@ -99,22 +99,22 @@ def test_only_so_many_are_read(tmp_path: Path) -> None:
         ([{"question": "a?", "id": "x"}, "\n", {"question": "b?", "id": "x"}], ["p.jsonl:3", "`x`", "p.jsonl:1"]),
         (["[1]\n"], ["p.jsonl:1", "list"]),
         (['{"question": "\\ud800"}\n'], ["p.jsonl:1", "question"]),
-        ([], ["p.jsonl", "no problem"]),
+        ([], ["p.jsonl", "no problems"]),
     ],
 )
-def test_bad_input_is_one_message_with_file_line_and_field(tmp_path: Path, rows: list, parts: list[str]) -> None:
+def test_bad_input_gives_one_message_with_file_line_and_field(tmp_path: Path, rows: list, parts: list[str]) -> None:
     with pytest.raises(InputError) as error:
         read_problems(lines(tmp_path / "p.jsonl", rows))
     assert all(part in str(error.value) for part in parts), error.value
 
 
-def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
     for name in ("no.jsonl", "no.json", "no.parquet", "no.csv", "no/such/thing"):
         with pytest.raises(InputError, match=r"no.*(no such file|cannot be read)"):
             read_problems(str(tmp_path / name))
 
 
-def test_a_mapping_that_fits_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_mapping_to_unknown_columns_or_fields_is_refused(tmp_path: Path) -> None:
     source = lines(tmp_path / "p.jsonl", ROWS)
     with pytest.raises(InputError, match=r"solutoin.*there are.*question"):
         read_problems(source, fields={"answer": "solutoin"})
@@ -126,7 +126,7 @@ def test_a_mapping_that_fits_nothing_is_refused(tmp_path: Path) -> None:
         read_problems(source, answer_from="#### (.+)")
 
 
-def test_a_broken_parquet_file_is_one_message(tmp_path: Path) -> None:
+def test_a_broken_parquet_file_gives_one_message(tmp_path: Path) -> None:
     (tmp_path / "p.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(InputError, match="Parquet"):
         read_problems(str(tmp_path / "p.parquet"))

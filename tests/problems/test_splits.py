@@ -1,11 +1,14 @@
-"""Sets of problems don't mix, and what is new in a problem is told from what was seen."""
+"""Sets do not overlap, splits are seeded, and new test problems are recognised."""
 
 import random
 from pathlib import Path
 
 import pytest
 
+from mmst.config import ProblemsConfig
+from mmst.errors import InputError
 from mmst.problems.read import read_problems
+from mmst.problems.sets import read_sets
 from mmst.problems.splits import Known, remove_overlap, slices, split
 from mmst.records import Problem
 
@@ -18,7 +21,7 @@ def ask(question: str, **meta: object) -> Problem:
     return Problem(id=question, question=question, meta=meta)
 
 
-def test_a_split_is_a_partition_of_the_asked_sizes() -> None:
+def test_a_split_is_a_partition_of_the_wanted_sizes() -> None:
     parts = split(PROBLEMS, SHARES, seed=0)
     assert {name: len(part) for name, part in parts.items()} == {"train": 80, "dev": 10, "test": 10}
     assert {p.id for part in parts.values() for p in part} == {p.id for p in PROBLEMS}
@@ -41,11 +44,11 @@ def test_overlap_does_not_depend_on_case_white_space_and_punctuation() -> None:
     assert remove_overlap(train, against) == train[1:]
 
 
-def test_numbers_tell_questions_apart() -> None:
+def test_questions_with_other_numbers_are_no_overlap() -> None:
     assert remove_overlap([ask("Is 1.5 more?")], [ask("Is 15 more?"), ask("Is 1 5 more?")])
 
 
-def test_a_shared_run_of_words_is_overlap_when_asked_for() -> None:
+def test_common_ngrams_are_overlap_if_configured() -> None:
     against = [ask("Yesterday the quick brown fox jumped over it.")]
     train = [ask("The quick brown fox jumped!"), ask("The quick brown dog jumped over it.")]
     assert remove_overlap(train, against) == train
@@ -53,27 +56,27 @@ def test_a_shared_run_of_words_is_overlap_when_asked_for() -> None:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the shared data sets beside the checkout")
-def test_a_data_set_inside_another_one_is_found_though_it_was_tokenized() -> None:
+def test_a_data_set_inside_another_one_is_found_although_it_is_tokenized() -> None:
     inner, outer = (read_problems(str(DATA / f"{name}.jsonl")) for name in ("multiarith.test", "mawps1921.train"))
     assert len(inner) == 600
     assert remove_overlap(inner, outer) == []
 
 
-def test_new_numbers_are_new_whatever_their_order_and_spelling() -> None:
+def test_numbers_are_known_in_any_order_and_spelling() -> None:
     known = Known.from_problems([ask("Tom has 1,000 and 3.0 apples.")])
     assert slices(ask("Ann had 3 of 1000."), known) == {"new_phrasing"}
     assert slices(ask("Tom has 3 and 5 apples."), known) == {"new_numbers"}
     assert slices(ask("Who is it?"), known) == {"new_phrasing"}
 
 
-def test_what_a_problem_says_about_itself_counts_more_than_its_text() -> None:
+def test_meta_takes_precedence_over_the_text() -> None:
     known = Known.from_problems([ask("Tom: 3, 4 and 9.", numbers=[4, 3], phrasing="a")])
     assert slices(ask("Ann: 3, 4 and 8.", numbers=[3, 4], phrasing="a"), known) == set()
     assert slices(ask("Ann: 3, 4 and 9.", numbers=[3, 4, 9], phrasing="b"), known) == {"new_numbers", "new_phrasing"}
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_synthetic_problems_that_were_held_out_are_found_to_be_new(seed: int) -> None:
+def test_held_out_synthetic_problems_are_recognised_as_new(seed: int) -> None:
     from mmst.problems.synthetic import SyntheticSpec, make_sets
 
     sets = make_sets(SyntheticSpec(seed=seed, train=400, annotated=200, dev=20, test=90))
@@ -85,7 +88,16 @@ def test_synthetic_problems_that_were_held_out_are_found_to_be_new(seed: int) ->
     assert not any(name.startswith("new_") for problem in sets["train"] for name in slices(problem, known))
 
 
-def test_a_problem_is_reported_by_its_number_of_steps() -> None:
+def test_a_slice_for_each_number_of_steps() -> None:
     assert slices(ask("Who?", steps=3)) == {"steps_3"}
     assert slices(Problem(id="a", question="Who?", views={"socratic": [["a?", "1"], ["b?", "2"]]})) == {"steps_2"}
     assert slices(ask("Who?")) == set()
+
+
+def test_a_set_that_is_empty_because_of_overlap_says_so(tmp_path: Path) -> None:
+    source = tmp_path / "problems.jsonl"
+    source.write_text("".join(f'{{"id": "{i}", "question": "What is it?"}}\n' for i in range(20)))
+    with pytest.raises(InputError, match=r"problems.train: no problem is left: all 16 overlap with dev or test"):
+        read_sets(ProblemsConfig(train=str(source), overlap="remove"), seed=0)
+    with pytest.raises(InputError, match=r"overlap with dev or test problems: .*16 of problems.train"):
+        read_sets(ProblemsConfig(train=str(source), overlap="refuse"), seed=0)

@@ -1,4 +1,4 @@
-"""Synthetic problems: every view is exact, what is held out stays held out, the same specification repeats itself."""
+"""Synthetic problems: views are exact, held-out problems stay held out, equal specifications give equal problems."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_every_number_follows_a_space() -> None:
             assert not re.search(r"(?<![ _\d])\d", text), text
 
 
-def test_problems_stay_within_their_knobs() -> None:
+def test_problems_stay_within_their_specification() -> None:
     spec = SyntheticSpec(
         steps={3: 1}, smallest=3, largest=15, largest_change=5, largest_factor=4, bound=30, distractors=1
     )
@@ -142,7 +142,7 @@ def test_problems_stay_within_their_knobs() -> None:
         assert all(2 <= number <= 15 for number in problem.meta["numbers"])
 
 
-def test_vocabulary_and_operators_are_knobs() -> None:
+def test_vocabulary_and_operators_are_configurable() -> None:
     spec = SyntheticSpec(
         names=2, things=2, operators=["+", "-"], wordings=2, held_out_phrasing="sequence", distractors=0
     )
@@ -153,12 +153,12 @@ def test_vocabulary_and_operators_are_knobs() -> None:
     assert all(int(part.split(".")[1]) < 2 for problem in problems for part in problem.meta["phrasing"].split())
 
 
-def test_distractors_come_in_the_share_asked_for() -> None:
+def test_distractors_come_in_the_configured_share() -> None:
     share = sum(p.meta["distractors"] for p in generate(SyntheticSpec(distractors=0.3), 1000)) / 1000
     assert 0.25 < share < 0.35
 
 
-def test_steps_come_in_the_weights_asked_for() -> None:
+def test_steps_come_in_the_configured_weights() -> None:
     spec = SyntheticSpec(steps={2: 1, 4: 1}, held_out_numbers=0.0, held_out_phrasings=0.0)
     counts = Counter(p.meta["steps"] for p in generate(spec, 1000))
     assert set(counts) == {2, 4}
@@ -234,7 +234,7 @@ def test_held_out_steps_are_only_tested() -> None:
     assert all(problem.meta["steps"] <= 4 for name in ("train", "annotated", "dev") for problem in sets[name])
 
 
-def test_every_wording_says_the_same() -> None:
+def test_all_wordings_of_a_kind_say_the_same() -> None:
     """Wordings of one kind take the same slots but for the owner, whom a price may leave out."""
     slots = {kind: [set(re.findall(r"{(\w+)}", text)) for text in texts] for kind, texts in WORDINGS.items()}
     for kind, found in slots.items():
@@ -255,7 +255,7 @@ def test_every_wording_says_the_same() -> None:
     bound=st.integers(20, 120),
     operators=st.lists(st.sampled_from(["+", "-", "*", "//"]), min_size=2, unique=True),
 )
-def test_whatever_the_knobs_the_views_agree(
+def test_the_views_agree_for_every_specification(
     seed: int, steps: dict[int, float], largest: int, change: int, bound: int, operators: list[str]
 ) -> None:
     spec = SyntheticSpec(
@@ -268,7 +268,7 @@ def test_whatever_the_knobs_the_views_agree(
             assert all(int(found[3]) <= bound for found in CALCULATION.findall(problem.views["cot"]))
 
 
-def test_a_specification_that_is_too_narrow_is_refused_with_what_to_do() -> None:
+def test_a_specification_that_is_too_narrow_is_refused_with_a_remedy() -> None:
     narrow = SyntheticSpec(steps={1: 1}, operators=["+"], largest=2, largest_change=2, names=2, things=2, distractors=0)
     with pytest.raises(InputError, match="widen the numbers"):
         generate(narrow, 900)

@@ -1,4 +1,4 @@
-"""Views from equations are exact: they read back to the same value, and follow the conventions of the texts."""
+"""Views derived from equations are exact and follow the conventions of the synthetic problems."""
 
 import operator
 import re
@@ -82,11 +82,13 @@ def test_a_program_has_one_assignment_per_operation_and_a_space_before_each_numb
         ("$1,000 * .5", "* 1000 0.5"),
         ("20% * 50", "* / 20 100 50"),
         ("5", "5"),
+        ("-3 * 2", "* -3 2"),
+        ("+8=8; 14/2=7; 22-7=15", "- 22 / 14 2"),
         ("48/2=24; 48+24=72", "+ 48 / 48 2"),
         ("a = 3 + 4\nb = a * 2\nb - a", "- * + 3 4 2 + 3 4"),
     ],
 )
-def test_equations_as_data_sets_write_them(equation: str, prefix: str) -> None:
+def test_equations_of_public_data_sets_are_read(equation: str, prefix: str) -> None:
     assert views_from_equation(equation)["prefix"] == prefix
 
 
@@ -103,12 +105,12 @@ def test_a_later_calculation_of_a_chain_uses_the_earlier_result() -> None:
         *("(" * 1500, "1+" * 900 + "1", "-" * 1500 + "1", "1" * 5000),
     ],
 )
-def test_what_cannot_be_read_exactly_gives_no_views(equation: str) -> None:
+def test_an_equation_that_cannot_be_read_exactly_gives_no_views(equation: str) -> None:
     assert views_from_equation(equation) == {}
 
 
 @pytest.mark.parametrize("prefix", ["", "+ 3", "3 4", "+ 3 4 5", "% 3 4", "/ 3 0", "+ 3 x"])
-def test_what_is_no_tree_is_refused(prefix: str) -> None:
+def test_text_that_is_not_a_tree_is_refused(prefix: str) -> None:
     with pytest.raises(ValueError):
         expression_from_prefix(prefix)
 

@@ -1,8 +1,8 @@
 """Synthetic word problems with exact solutions in every view, by construction.
 
-A problem is a graph of quantities (`graph`) that is put into words (`wording`) and solved in every annotation
-style (`views`). What a test must tell apart is held out by a hash of what it is about, so that it can never
-appear elsewhere: number combinations, phrasings, numbers of calculations.
+A problem is a graph of quantities (`graph`), put into words (`wording`) and solved in every annotation style
+(`views`). Number combinations, phrasings and numbers of calculations are held out for the test set by a hash, so
+they never occur in another set.
 """
 
 from __future__ import annotations
@@ -22,16 +22,12 @@ from mmst.records import Problem
 __all__ = ["SyntheticSpec", "generate", "make_sets"]
 
 MOST_DRAWS = 2000
-"""Draws in a row that give nothing new before a specification counts as too narrow."""
+"""Consecutive draws without a new question after which a specification counts as too narrow."""
 
 
 def _reserved(text: str, share: float, seed: int) -> bool:
     digest = hashlib.blake2b(f"{seed}:{text}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") < share * 2**64
-
-
-def _combination(graph: Graph) -> str:
-    return " ".join(map(str, sorted(graph.stated)))
 
 
 def _distractor(graph: Graph, spec: SyntheticSpec, rng: random.Random) -> Clause:
@@ -42,7 +38,7 @@ def _distractor(graph: Graph, spec: SyntheticSpec, rng: random.Random) -> Clause
 
 
 def _draw(spec: SyntheticSpec, held_out: str, rng: random.Random) -> Problem | None:
-    """One problem of the wanted kind: `held_out` is `numbers`, `phrasing`, `steps` or empty; none if it is not."""
+    """Draw one problem; None if it is of the wrong kind. `held_out` is `numbers`, `phrasing`, `steps` or empty."""
     weights = spec.held_out_steps if held_out == "steps" else spec.steps
     (steps,) = rng.choices(list(weights), list(weights.values()))
     graph = draw_graph(spec, steps, rng)
@@ -51,16 +47,17 @@ def _draw(spec: SyntheticSpec, held_out: str, rng: random.Random) -> Problem | N
     known = range(spec.wordings - 1) if by_wording else range(spec.wordings)
     new = by_wording and held_out == "phrasing"
     one = range(spec.wordings - 1, spec.wordings) if new else known
-    worded = put_into_words(graph, distractor, {"known": known, "one": one}, rng)
+    worded = put_into_words(graph, distractor, known, one, rng)
     new_phrasing = new or (not by_wording and _reserved(worded.phrasing, spec.held_out_phrasings, spec.seed))
-    new_numbers = _reserved(_combination(graph), spec.held_out_numbers, spec.seed)
+    numbers = " ".join(map(str, sorted(graph.stated)))
+    new_numbers = _reserved(numbers, spec.held_out_numbers, spec.seed)
     if held_out != "steps" and (new_numbers, new_phrasing) != (held_out == "numbers", held_out == "phrasing"):
         return None
     return Problem(
         id="",
         question=worded.question,
         answer=str(graph.steps[-1].value),
-        views=exact_views(graph, worded.asked, [*spec.views, *spec.views_everywhere]),
+        views=exact_views(graph, worded.final, [*spec.views, *spec.views_everywhere]),
         source="synthetic",
         meta={
             "steps": steps,
@@ -74,13 +71,7 @@ def _draw(spec: SyntheticSpec, held_out: str, rng: random.Random) -> Problem | N
 
 
 def _stream(spec: SyntheticSpec, held_out: str, seen: set[str], rng: random.Random) -> Iterator[Problem]:
-    """Problems of one kind without end, no question twice.
-
-    Raises
-    ------
-    InputError
-        The specification has no more different questions of this kind.
-    """
+    """Endless problems of one kind with different questions. Raises InputError when no new questions are found."""
     failures = 0
     while failures < MOST_DRAWS:
         problem = _draw(spec, held_out, rng)
@@ -98,43 +89,32 @@ def _stream(spec: SyntheticSpec, held_out: str, seen: set[str], rng: random.Rand
 
 
 def _take(spec: SyntheticSpec, split: str, wanted: dict[str, int], seen: set[str], views: list[View]) -> list[Problem]:
+    """Draw `wanted` problems by kind, with these views only."""
     rng = random.Random(f"{spec.seed}:{split}")
     drawn = [p for kind, count in wanted.items() for p in islice(_stream(spec, kind, seen, rng), count)]
     rng.shuffle(drawn)
-    return [
-        p.model_copy(
-            update={
-                "id": f"synthetic-{split}-{i:05d}",
-                "split": split,
-                "views": {name: view for name, view in p.views.items() if name in views},
-            }
-        )
-        for i, p in enumerate(drawn)
-    ]
+    taken = []
+    for i, problem in enumerate(drawn):
+        shown = {name: view for name, view in problem.views.items() if name in views}
+        update = {"id": f"synthetic-{split}-{i:05d}", "split": split, "views": shown}
+        taken.append(problem.model_copy(update=update))
+    return taken
 
 
 def generate(spec: SyntheticSpec, count: int, split: str = "train") -> list[Problem]:
-    """`count` different problems with all of `spec.views`, nothing held out among them.
+    """`count` different problems with all of `spec.views`, none of them held out.
 
-    Raises
-    ------
-    InputError
-        The specification is too narrow for so many different questions.
+    Raises InputError for a specification that is too narrow for this many different questions.
     """
     return _take(spec, split, {"": count}, set(), spec.views)
 
 
 def make_sets(spec: SyntheticSpec) -> dict[str, list[Problem]]:
-    """The sets `test`, `dev`, `annotated` and `train`: no question is in two of them.
+    """The sets `test`, `dev`, `annotated` and `train`, without common questions.
 
-    A test problem whose `meta["held_out"]` is `numbers` (`phrasing`, `steps`) has a number combination (a
-    phrasing, a number of calculations) that no problem of the other sets has. Only annotated problems carry views, but
-    for `views_everywhere`.
-
-    Raises
-    ------
-    InputError
-        The specification is too narrow for so many different questions.
+    Test problems whose `meta["held_out"]` is `numbers`, `phrasing` or `steps` have a number combination, phrasing or
+    number of calculations that no other set has. Annotated problems have `spec.views`, all others only
+    `spec.views_everywhere`. Raises InputError for a specification that is too narrow.
     """
     kinds = ["", "numbers", "phrasing", *(["steps"] if spec.held_out_steps else [])]
     test = {kind: spec.test * (i + 1) // len(kinds) - spec.test * i // len(kinds) for i, kind in enumerate(kinds)}

@@ -18,12 +18,12 @@ THINGS = (
 CONTAINERS = ("bag", "basket", "jar", "case")
 
 MOST_TRIES = 500
-"""Dead ends in a row before a specification counts as impossible."""
+"""Consecutive dead ends after which a specification counts as impossible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A number in a calculation; `step` is the index of the calculation that gave it, none for a stated number."""
+    """A number in a calculation; `step` is the index of the calculation that gave it, None for a stated number."""
 
     value: int
     step: int | None = None
@@ -31,7 +31,7 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Something to be said, of a kind that has wordings, with what goes into them."""
+    """A statement or question of a kind that has wordings, with the values of its slots."""
 
     kind: str
     slots: dict[str, object]
@@ -39,7 +39,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One calculation: its name, what it computes, the question that it answers."""
+    """One calculation: the name of its result, operator, operands, result, and the question that it answers."""
 
     name: str
     operator: Operator
@@ -51,7 +51,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """All calculations in order (the last one gives the answer), the statements, and the final question."""
+    """All calculations in order, the last one giving the answer, and the statements."""
 
     steps: tuple[Step, ...]
     statements: tuple[Clause, ...]
@@ -62,13 +62,13 @@ class Graph:
 
     @property
     def stated(self) -> tuple[int, ...]:
-        """The stated numbers that the calculations use, in the order of use."""
+        """The stated numbers that the calculations use, in order of use."""
         operands = (operand for step in self.steps for operand in (step.left, step.right))
         return tuple(operand.value for operand in operands if operand.step is None)
 
 
 def calculate(operator: Operator, left: int, right: int) -> int | None:
-    """The result, or none where it is no whole number."""
+    """The result of a calculation, None if it is not whole."""
     if operator == "+":
         return left + right
     if operator == "-":
@@ -80,16 +80,18 @@ def calculate(operator: Operator, left: int, right: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A way to get from one owner's quantity to the next. `other`: it becomes another person's quantity."""
+    """A step from one person's quantity to the next quantity, of another person if `other`."""
 
     operator: Operator
     name: str = ""
+    """Of the result; empty names it after its owner."""
     other: bool = False
     fixed: int | None = None
+    """The second operand, if the wording implies it."""
     closes: bool = False
+    """Whether the move must be the last one."""
 
 
-# An empty name: the calculation is named after its owner.
 MOVES: dict[str, Move] = {
     "gain": Move("+", "now"),
     "lose": Move("-", "left"),
@@ -101,17 +103,17 @@ MOVES: dict[str, Move] = {
     "share": Move("//", "each", closes=True),
     "cost": Move("*", "cost", closes=True),
 }
-# Moves that need the quantities of two people; both end the problem.
 PAIRS: dict[str, tuple[Operator, str]] = {"together": ("+", "total"), "gap": ("-", "gap")}
+"""Last moves that combine the quantities of two people."""
 
 
 class DeadEndError(Exception):
-    """No move keeps the numbers within the specification; another draw is needed."""
+    """No move keeps the numbers within the specification."""
 
 
 @dataclass
 class _Builder:
-    """The story so far: who owns how many, and whose quantity the next move starts from."""
+    """The story so far: who owns how many things. The next move starts from the last owner's quantity."""
 
     spec: SyntheticSpec
     rng: random.Random
@@ -128,6 +130,10 @@ class _Builder:
     def slots(self, **more: object) -> dict[str, object]:
         return {"p": self.owner, "s": self.thing, "t": self.thing + "s", **more}
 
+    def container(self) -> dict[str, object]:
+        container = self.rng.choice(CONTAINERS)
+        return {"k": container, "c": container + "s"}
+
     def own(self, person: str, operand: Operand) -> None:
         self.owned.pop(person, None)
         self.owned[person] = operand
@@ -141,29 +147,24 @@ class _Builder:
         return Operand(value, len(self.steps) - 1)
 
     def partner(self, operator: Operator, value: int) -> int:
-        """A stated number that `value` can be combined with."""
-        spec = self.spec
-        top = spec.largest_factor if operator in ("*", "//") else spec.largest_change
-        fits = [
-            n
-            for n in range(max(spec.smallest, 2 if operator in ("*", "//") else 1), top + 1)
-            if (result := calculate(operator, value, n)) is not None and 1 <= result <= spec.bound
-        ]
+        """A number that `value` can be combined with."""
+        spec, factor = self.spec, operator in ("*", "//")
+        least, most = (2, spec.largest_factor) if factor else (1, spec.largest_change)
+        numbers = range(max(spec.smallest, least), most + 1)
+        fits = [n for n in numbers if 1 <= (calculate(operator, value, n) or 0) <= spec.bound]
         if not fits:
             raise DeadEndError
         return self.rng.choice(fits)
 
     def start(self, steps: int) -> None:
-        """Someone owns a number of things, or containers of them, which is a calculation already."""
+        """Someone owns things, or containers of things, which takes the first calculation."""
         person, n = self.people.pop(), self.rng.randint(self.spec.smallest, self.spec.largest)
         if "*" in self.spec.operators and self.rng.random() < (0.4 if steps == 1 else 0.2):
             n = self.rng.randint(max(2, self.spec.smallest), self.spec.largest_factor)
-            m = self.partner("*", n)
-            container = self.rng.choice(CONTAINERS)
+            m, container = self.partner("*", n), self.container()
             ask = Clause("ask_has", {"p": person, "t": self.thing + "s"})
-            packed = self.compute("packed", "*", Operand(n), Operand(m), ask)
-            self.own(person, packed)
-            self.statements.append(Clause("packs", self.slots(n=n, m=m, k=container, c=container + "s")))
+            self.own(person, self.compute("packed", "*", Operand(n), Operand(m), ask))
+            self.statements.append(Clause("packs", self.slots(n=n, m=m, **container)))
         else:
             self.own(person, Operand(n))
             self.statements.append(Clause("start", self.slots(n=n)))
@@ -173,10 +174,7 @@ class _Builder:
         before = self.owned[self.owner]
         n = move.fixed or self.partner(move.operator, before.value)
         person = self.people.pop() if move.other else self.owner
-        slots = self.slots(n=n, q=person)
-        if kind == "share":
-            container = self.rng.choice(CONTAINERS)
-            slots |= {"k": container, "c": container + "s"}
+        slots = self.slots(n=n, q=person) | (self.container() if kind == "share" else {})
         ask = Clause(f"ask_{kind}" if move.closes else "ask_has" if move.other else "ask_now", {**slots, "p": person})
         name = move.name or person.lower()
         self.own(person, self.compute(name, move.operator, before, Operand(n), ask))
@@ -190,7 +188,7 @@ class _Builder:
         self.compute(name, operator, one, other, Clause(f"ask_{kind}", self.slots(p=p, q=q)))
 
     def choices(self, last: bool) -> list[tuple[Callable[[str], None], str]]:
-        """Moves that the story allows now; those that close it come last only."""
+        """The possible next moves."""
         allowed = self.spec.operators
         moves: list[tuple[Callable[[str], None], str]] = [
             (self.move, kind)
@@ -203,12 +201,9 @@ class _Builder:
 
 
 def draw_graph(spec: SyntheticSpec, steps: int, rng: random.Random) -> Graph:
-    """A random graph with exactly `steps` calculations, all results whole and between 1 and `spec.bound`.
+    """A random graph of exactly `steps` calculations with whole results between 1 and `spec.bound`.
 
-    Raises
-    ------
-    InputError
-        The specification allows none, as far as many draws can tell.
+    Raises InputError if many draws find none.
     """
     for _ in range(MOST_TRIES):
         with contextlib.suppress(DeadEndError):

@@ -34,19 +34,18 @@ def program(graph: Graph) -> str:
 
 
 def system(graph: Graph) -> str:
-    """Equations of named quantities, each under a comment that says what it is (EoTD, section 3)."""
+    """Equations of named quantities, each below a comment that explains it (EoTD, section 3)."""
     lines = []
     for step in graph.steps:
         lines += [f"# {TELLINGS[step.ask.kind][1].format(**step.ask.slots)}", _assignment(graph, step, "/")]
     return "\n".join([*lines, f"ans = {graph.steps[-1].name}"])
 
 
-def sub_questions(graph: Graph, asked: str) -> list[list[str]]:
-    """Pairs of the question that each calculation answers and the sentence that answers it; the last question is the
-    problem's own, `asked`."""
+def sub_questions(graph: Graph, final: str) -> list[list[str]]:
+    """One pair of question and answer sentence per calculation; the last question is `final`, that of the problem."""
     pairs: list[list[str]] = []
     for step in graph.steps:
-        question = asked if step is graph.steps[-1] else _sub_question(step)
+        question = final if step is graph.steps[-1] else _sub_question(step)
         while question in (before for before, _ in pairs):
             question = f"{question.removesuffix('?')} again?"
         answer = TELLINGS[step.ask.kind][0].format(**step.ask.slots, calculation=_calculation(step))
@@ -55,7 +54,7 @@ def sub_questions(graph: Graph, asked: str) -> list[list[str]]:
 
 
 def _sub_question(step: Step) -> str:
-    """What a calculation on the way answers. A quantity that changes is asked for after each change."""
+    """The question of an intermediate calculation. A quantity that changes is asked about after every change."""
     question = WORDINGS[step.ask.kind][0].format(**step.ask.slots)
     if step.ask.kind != "ask_now":
         return question
@@ -63,39 +62,33 @@ def _sub_question(step: Step) -> str:
     return question.replace("now?", change)
 
 
-def prefix(graph: Graph) -> str:
-    """The expression tree in preorder."""
+def _expand(graph: Graph, step: Step, layout: str) -> str:
+    """A calculation expanded down to stated numbers, in a layout of `{op}`, `{a}` and `{b}`."""
 
     def expand(operand: Operand) -> str:
-        if operand.step is None:
-            return str(operand.value)
-        step = graph.steps[operand.step]
-        return f"{step.operator.replace('//', '/')} {expand(step.left)} {expand(step.right)}"
+        return str(operand.value) if operand.step is None else _expand(graph, graph.steps[operand.step], layout)
 
-    return expand(Operand(graph.steps[-1].value, len(graph.steps) - 1))
+    return layout.format(op=step.operator.replace("//", "/"), a=expand(step.left), b=expand(step.right))
+
+
+def prefix(graph: Graph) -> str:
+    """The expression tree in preorder."""
+    return _expand(graph, graph.steps[-1], "{op} {a} {b}")
 
 
 def equation(graph: Graph) -> str:
-    """One infix expression, every inner calculation in parentheses."""
-
-    def expand(operand: Operand, outermost: bool = False) -> str:
-        if operand.step is None:
-            return str(operand.value)
-        step = graph.steps[operand.step]
-        inner = f"{expand(step.left)} {step.operator.replace('//', '/')} {expand(step.right)}"
-        return inner if outermost else f"( {inner} )"
-
-    return expand(Operand(graph.steps[-1].value, len(graph.steps) - 1), outermost=True)
+    """One infix expression with every inner calculation in parentheses."""
+    return _expand(graph, graph.steps[-1], "( {a} {op} {b} )").removeprefix("( ").removesuffix(" )")
 
 
-def exact_views(graph: Graph, asked: str, views: list[View]) -> dict[str, Any]:
-    """The wanted views of one problem that ends in the question `asked`."""
+def exact_views(graph: Graph, final: str, views: list[View]) -> dict[str, Any]:
+    """The wanted views of a problem that ends in the question `final`."""
     makers: dict[View, Callable[[Graph], Any]] = {
         "cot": rationale,
         "program": program,
         "equation": equation,
         "system": system,
-        "socratic": lambda graph: sub_questions(graph, asked),
+        "socratic": lambda graph: sub_questions(graph, final),
         "prefix": prefix,
     }
     return {view: makers[view](graph) for view in views}
