@@ -16,8 +16,6 @@ from typing import Any
 
 import pytest
 
-from mmst.errors import InputError
-from mmst.verify.execute import execute_rows
 from mmst.verify.programs import Limits, Sandbox, SandboxUnavailable, values_by_line
 
 CHECKOUT = Path(__file__).parents[3]
@@ -321,53 +319,3 @@ def test_values_are_given_line_by_line_in_the_order_of_running() -> None:
 @pytest.mark.parametrize("program", ["for i in range(3): pass", "x = 1 / 0", "x =", "import os", "x = [i for i in y]"])
 def test_there_are_no_values_by_line_unless_straight_line(program: str) -> None:
     assert values_by_line(program) is None
-
-
-# Rows ----------------------------------------------------------------------------------------------------------------
-
-
-def test_rows_come_back_in_order_with_what_they_carried(box: Sandbox) -> None:
-    rows = [
-        {"id": "a", "method": "pot", "text": "ans = 4", "other": 1},
-        {"method": "pot", "text": "import time\nprint('x')\nraise ValueError('no')"},
-    ]
-    first, second = execute_rows(rows, box)
-    assert {key: first[key] for key in ("id", "other", "status", "answer", "stdout", "stderr")} == {
-        "id": "a", "other": 1, "status": "ok", "answer": "4", "stdout": "", "stderr": ""
-    }  # fmt: skip
-    assert first["seconds"] >= 0
-    assert (second["status"], second["answer"], second["stdout"]) == ("runtime_error", None, "x\n")
-    assert second["stderr"].endswith("ValueError: no\n")
-
-
-def test_equations_are_solved_among_programs_in_the_order_of_the_rows(box: Sandbox) -> None:
-    rows = [
-        {"method": "eot", "text": "# apples\na + b = 7\na - b = 1\nans = a"},
-        {"method": "pot", "text": "import fractions\nprint(5)"},
-        {"method": "eot", "text": "x * x = 49\nans = x"},
-        {"method": "eot", "text": "a + b = 7\nans = a"},
-        {"method": "pot", "text": "ans = 6"},
-    ]
-    found = [(row["method"], row["status"], row["answer"]) for row in execute_rows(rows, box)]
-    assert found == [
-        ("eot", "ok", "4"), ("pot", "ok", "5"), ("eot", "ok", "7"), ("eot", "underdetermined", None), ("pot", "ok", "6")
-    ]  # fmt: skip
-
-
-def test_method_and_text_may_be_named_for_all_rows(box: Sandbox) -> None:
-    (row,) = execute_rows([{"program": "ans = 4", "method": "cot"}], box, method="pot", text_field="program")
-    assert row["answer"] == "4"
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"id": "q7", "method": "pot"}, "row q7: field 'text'"),
-        ({"text": "ans = 1"}, "row 1: no field 'method'"),
-        ({"method": "cot", "text": "x = 1"}, "row 1: method 'cot' cannot be executed"),
-        ({"method": "pot", "text": 5}, "row 1: field 'text' .* found int"),
-    ],
-)
-def test_a_row_that_cannot_be_executed_is_named(box: Sandbox, row: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        list(execute_rows([row], box))
