@@ -20,7 +20,7 @@ from mmst.runs.directory import RunDirectory
 from mmst.runs.opening import fork
 from mmst.runs.status import status_of
 
-__all__ = ["Experiment", "read_experiment", "run_experiment", "write_results"]
+__all__ = ["Experiment", "read_experiment", "run_experiment", "write_results", "write_summary"]
 SHARED = "round-0"
 
 
