@@ -11,13 +11,7 @@ import re
 from fractions import Fraction
 
 from mmst.verify.answers.answer import Answer, Unreadable
-from mmst.verify.answers.numerals import (
-    SCALES,
-    fraction_key,
-    image_fraction,
-    printed_number,
-    words_fraction,
-)
+from mmst.verify.answers.numerals import SCALES, fraction_key, image_fraction, printed_number, words_fraction
 from mmst.verify.answers.policy import KEY_DIGITS
 from mmst.verify.answers.units import compound, quantity
 
@@ -55,7 +49,7 @@ _TIME = re.compile(
 )
 _CHOICE = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?(?:\(?([A-J])\)?|\(?([a-j])\)|([A-J])[.:)]\s+\S[^\n]{0,80})")
 _BOOLEAN = re.compile(r"(yes|no|true|false)(?:$|[,.;:]\s)")
-_CLOCK_WORDS = {"noon": ("12:00", (), -1, 0, "", "p"), "midnight": ("0:00", (), -1, 0, "", "a")}
+_CLOCK_WORDS = {"noon": ("12:00", "p"), "midnight": ("0:00", "a")}
 _BOOLEANS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 
 
@@ -83,8 +77,8 @@ def read_plain(text: str) -> Answer | None:
 
 def _number(text: str, match: re.Match[str]) -> Answer | None:
     scale, tail = _scale(match["tail"], currency=bool(match["currency"]))
-    percent = _PERCENT.fullmatch(tail)
-    if not percent and tail.strip() and not _is_unit(tail):
+    unit, percent = tail.strip(), bool(_PERCENT.fullmatch(tail))
+    if unit and not percent and not _is_unit(tail):
         return None
     places, digits = -1, 0
     if match["top"]:
@@ -92,22 +86,15 @@ def _number(text: str, match: re.Match[str]) -> Answer | None:
             raise Unreadable("division by zero")
         value = Fraction(int(match["top"]), int(match["bottom"])) + int(match["whole"] or 0)
     else:
-        printed = _plain_digits(match["number"]) + (match["exponent"] or "")
-        value, places, digits = printed_number(printed)
+        value, places, digits = printed_number(_plain_digits(match["number"]) + (match["exponent"] or ""))
     value *= 10**scale
     if digits >= KEY_DIGITS:
         value = image_fraction(value)
     if "-" in (match["sign"], match["sign2"]):
         value = -value
-    kind, other = "percent" if percent else "number", ""
-    if not percent and (tail.strip() or match["currency"]):
-        other = _quantity(value, tail.strip() or match["currency"])
-    return Answer(text, kind, fraction_key(value), places=places, digits=digits, other=other)
-
-
-def _quantity(value: Fraction, unit: str) -> str:
-    """The same number by a second reading: in other units, or dozens counted singly."""
-    return fraction_key(12 * value) if unit.startswith("dozen") else quantity(value, unit.lstrip("\\"))
+    unit = "" if percent else unit or match["currency"]
+    other = quantity(value, unit) if unit else ""
+    return Answer(text, "percent" if percent else "number", fraction_key(value), (), places, digits, other)
 
 
 def _plain_digits(digits: str) -> str:
@@ -160,20 +147,19 @@ def _words(text: str) -> Answer | None:
     if boolean:
         return Answer(text, "boolean", _BOOLEANS[boolean[1]])
     if lowered in _CLOCK_WORDS:
-        return Answer(text, "time", *_CLOCK_WORDS[lowered])
+        key, half = _CLOCK_WORDS[lowered]
+        return Answer(text, "time", key, form=half)
     choice = _CHOICE.fullmatch(text)
     if choice:
         return Answer(text, "choice", (choice[1] or choice[2] or choice[3]).upper())
     if lowered.startswith(("minus ", "negative ")):
         positive = read_plain(text.partition(" ")[2].strip() or "?")
-        if positive is None or positive.kind != "number" or positive.key.startswith("-"):
-            return None
-        return Answer(text, "number", fraction_key(-Fraction(positive.key)))
+        value = positive.number if positive and positive.kind == "number" else None
+        return None if value is None or value < 0 else Answer(text, "number", fraction_key(-value))
     # Units may follow: try the longest run of number words
     words = ["one", *text.split()[1:]] if lowered.startswith("a dozen") else text.split()
     for end in (len(words), len(words) - 1, len(words) - 2):
         value = words_fraction(" ".join(words[:end])) if end > 0 else None
         if value is not None:
-            other = _quantity(value, " ".join(words[end:])) if end < len(words) else ""
-            return Answer(text, "number", fraction_key(value), other=other)
+            return Answer(text, "number", fraction_key(value), other=quantity(value, " ".join(words[end:])))
     return None
