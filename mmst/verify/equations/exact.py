@@ -1,7 +1,7 @@
-"""Exact solving of what is linear once known values are put in: nearly every system of a word problem.
+"""Exact solving of systems that are linear once known values are put in, as nearly all of word problems are.
 
-Every quantity is kept as an affine form of those that are free; an equation that is affine fixes one of them. What
-is not affine waits until it is, and what never gets there is left to SymPy. All values are fractions of bounded size,
+Every quantity is kept as an affine form of the free ones, and each affine equation fixes one more. Equations that are
+not affine wait until they are; those that never become affine are left to SymPy. Values are fractions of bounded size,
 and the work is bounded, so this is safe in any process.
 """
 
@@ -16,12 +16,12 @@ from mmst.verify.equations.expression import Node
 from mmst.verify.equations.reading import Statement
 
 MAX_BITS = 4096
-"""Of a numerator or denominator."""
+"""Bits of the largest numerator or denominator."""
 MAX_WORK = 50_000
-"""Coefficients handled in one system."""
+"""Coefficients processed in one system."""
 
 Form = dict[str, Fraction]
-"""An affine form: a coefficient for each free name, and the constant under the empty name. Zeros are left out."""
+"""An affine form: the coefficient of each free name, and the constant under the empty name, without zeros."""
 
 
 class NotAffine(Exception):
@@ -42,7 +42,7 @@ class Contradiction(Exception):
 
 @dataclass
 class Solved:
-    """What the affine equations fix: `forms` of the names, and the equations `waiting` because they aren't affine."""
+    """The solution so far: the `forms` of fixed names, and equations `waiting` because they are not affine."""
 
     forms: dict[str, Form] = field(default_factory=dict)
     waiting: list[Statement] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Solved:
         return _checked({"": value} if value else {})
 
     def add(self, statement: Statement) -> None:
-        """Take in an equation. Raises NotAffine, and Contradiction where it excludes what is known."""
+        """Use an equation. Raises NotAffine, or Contradiction if it conflicts with the others."""
         form = self._sum(self.form(statement.left), self.form(statement.right), Fraction(-1))
         names = [name for name in form if name]
         if not names:
@@ -115,7 +115,7 @@ class Solved:
             raise TooLarge("too much work")
 
     def value(self, node: Node) -> Fraction | None:
-        """The value of an expression; none where it is not fixed."""
+        """The value of an expression; None if it is not fixed."""
         try:
             form = self.form(node)
         except NotAffine:
@@ -124,23 +124,17 @@ class Solved:
 
 
 def solve_exactly(statements: Sequence[Statement]) -> Solved:
-    """Everything that the affine equations fix; inequalities are left aside.
-
-    Raises
-    ------
-    Contradiction, NoValue, TooLarge
-    """
+    """Solve the affine equations, ignoring inequalities. Raises Contradiction, NoValue or TooLarge."""
     solved = Solved(waiting=[s for s in statements if s.relation == "="])
-    progress = True
-    while solved.waiting and progress:
-        still: list[Statement] = []
-        for statement in solved.waiting:
+    before = math.inf
+    while len(solved.waiting) < before:
+        before = len(solved.waiting)
+        statements, solved.waiting = solved.waiting, []
+        for statement in statements:
             try:
                 solved.add(statement)
             except NotAffine:
-                still.append(statement)
-        progress = len(still) < len(solved.waiting)
-        solved.waiting = still
+                solved.waiting.append(statement)
     return solved
 
 
@@ -178,7 +172,7 @@ def _root(value: Fraction) -> Fraction:
 
 
 def _rounded(value: Fraction, places: Fraction = Fraction(0)) -> Fraction:
-    """Half goes away from zero, as in school."""
+    """Rounds half away from zero, as in school."""
     if places.denominator != 1 or abs(places) > 100:
         raise NoValue("rounding to no number of places")
     scale = Fraction(10) ** int(places)

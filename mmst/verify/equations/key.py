@@ -1,4 +1,4 @@
-"""When two systems count as the same: whatever the quantities are called and in whatever order the equations stand."""
+"""When two systems count as the same: up to the names of quantities and the order of equations."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST_ROUNDS = 20
 
 
 def system_key(text: str) -> str | None:
-    """A text that two systems share if one becomes the other by renaming and reordering; none where it isn't readable.
+    """A key that two systems share if one becomes the other by renaming and reordering; None if it cannot be read.
 
-    Names are told apart by colour refinement (Weisfeiler & Leman 1968): each name's colour is made of the equations
-    that it stands in, seen with the colours of the other names, until no more are told apart.
+    Names are distinguished by colour refinement (Weisfeiler & Leman 1968): the colour of a name is computed from its
+    equations and the colours of the other names in them, until the number of colours no longer grows.
     """
     try:
         system = read_system(text)
@@ -31,9 +31,9 @@ def system_key(text: str) -> str | None:
             places.setdefault(name, []).append(equation)
     colours = dict.fromkeys(places, "")
     for _ in range(_MOST_ROUNDS):
-        told_apart = len(set(colours.values()))
+        before = len(set(colours.values()))
         colours = {name: _digest(_seen_from(name, found, colours)) for name, found in places.items()}
-        if told_apart == len(set(colours.values())):
+        if before == len(set(colours.values())):
             break
     return "\n".join(sorted(_equation(equation, colours.__getitem__) for equation in equations))
 

@@ -1,4 +1,4 @@
-"""From a text to its answer: read, solved exactly where that is enough, handed to SymPy in the sandbox where not."""
+"""From a text to its answer: read, then solved exactly, or by SymPy in the sandbox where that is not enough."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 STATUSES = {
     "ok": "solved",
-    "syntax_error": "an equation that cannot be read, or code",
-    "no_answer": "nothing says what the answer is",
-    "underdetermined": "the answer is left open",
+    "syntax_error": "an equation cannot be read, or is code",
+    "no_answer": "the text does not say what the answer is",
+    "underdetermined": "the equations leave the answer open",
     "contradictory": "no values satisfy the equations",
-    "several_solutions": "equally good ones, with different answers",
-    "not_numeric": "the answer is a list, a division by zero, or no real number",
-    "unsolved": "numbers beyond all bounds, or equations that SymPy does not solve",
+    "several_solutions": "equally good solutions have different answers",
+    "not_numeric": "the answer is a list, a division by zero, or not real",
+    "unsolved": "numbers are too large, or SymPy cannot solve the equations",
 }
-"""What can come of a text, besides what the sandbox says of SymPy: timeout, memory, crashed."""
+"""The statuses of a text. When SymPy is stopped, those of the sandbox come on top: timeout, memory, crashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The status, the answer as text where it is ok, and what each line's quantity got, by line from 0."""
+    """The status, the answer as text if it is ok, and the value of each line's quantity by line number from 0."""
 
     status: str
     answer: str | None = None
@@ -39,13 +39,13 @@ class Outcome:
 
 
 def solve_text(text: str, run: Callable[[str], Execution]) -> Outcome:
-    """Read a text and solve it; `run` runs SymPy in the sandbox. Never raises for what a model wrote."""
+    """Read and solve a text; `run` runs SymPy in the sandbox. Never raises for what a model wrote."""
     first = attempt(text)
     return first if isinstance(first, Outcome) else outcome_of(run(first))
 
 
 def attempt(text: str) -> Outcome | str:
-    """The outcome, or the program that SymPy has to solve it by."""
+    """The outcome, or the program that solves the text by SymPy."""
     try:
         system = read_system(text)
     except (Unreadable, RecursionError):
@@ -91,28 +91,26 @@ def _holds(condition: Statement, solved: Solved) -> bool | None:
 
 
 def _bound(form: Mapping[str, Fraction], conditions: Sequence[Statement], solved: Solved) -> Fraction | None:
-    """Where only an inequality limits the answer: the most or the least that it allows, if it is one value."""
+    """The largest or smallest answer that the inequalities allow, if they give one value."""
     bounds = set()
-    name = next(name for name in form if name)
+    unknowns = {name: value for name, value in form.items() if name}
+    name = next(iter(unknowns))
     for condition in conditions:
         try:
             difference = solved.form(Node("-", (condition.left, condition.right)))
         except NotAffine:
             return None
+        constant = difference.pop("", Fraction(0))
         factor = difference.get(name, Fraction(0)) / form[name]
-        if (
-            factor
-            and all(difference.get(n, 0) == factor * v for n, v in form.items() if n)
-            and len([n for n in difference if n]) == len([n for n in form if n])
-        ):
-            if len(condition.relation) == 1:
+        if factor and difference == {n: factor * value for n, value in unknowns.items()}:
+            if condition.relation in ("<", ">"):
                 return None
-            bounds.add(form.get("", Fraction(0)) - difference.get("", Fraction(0)) / factor)
+            bounds.add(form.get("", Fraction(0)) - constant / factor)
     return bounds.pop() if len(bounds) == 1 else None
 
 
 def _values(statements: Sequence[Statement], solved: Solved) -> dict[int, str]:
-    """What the lines' quantities got: the value of the left name, else of each name that no line is about."""
+    """By line, the value of the name on its left side, or else of each name that has no line of its own."""
     own = {s.left.parts[0] for s in statements if s.left.op == "name"}
     values: dict[int, str] = {}
     shown: set[str] = set()
@@ -131,7 +129,7 @@ def _values(statements: Sequence[Statement], solved: Solved) -> dict[int, str]:
 
 
 def _program(system: System, solved: Solved, conditions: Sequence[Statement]) -> str:
-    """What the sandbox runs: our solver over SymPy, and the statements as SymPy expressions with names of our own."""
+    """The program for the sandbox: the solver over SymPy, and the statements as SymPy expressions with safe names."""
     statements = [*solved.waiting, *conditions]
     trees = [node for s in statements for node in (s.left, s.right)] + [system.answer]
     names: dict[str, int] = {}
@@ -158,24 +156,23 @@ def _program(system: System, solved: Solved, conditions: Sequence[Statement]) ->
             return f"({parts[0]} / 100)"
         if node.op in "+-*/":
             return f"({parts[0]} {node.op} {parts[1]})"
-        return f"{_SYMPY[node.op]}({', '.join(parts)})"
+        return f"{_SYMPY.get(node.op, f'sympy.{node.op}')}({', '.join(parts)})"
 
     written = [text(tree) for tree in trees]  # type: ignore[arg-type]
     lines = [f"({written[2 * i]}, {s.relation!r}, {written[2 * i + 1]})," for i, s in enumerate(statements)]
     solver = Path(__file__).with_name("sympy_side.py").read_text("utf-8")
-    symbols = "\n".join(f"v{i} = Symbol('v{i}', real=True)" for i in range(len(names)))
+    symbols = "\n".join(f"v{i} = sympy.Symbol('v{i}', real=True)" for i in range(len(names)))
     return f"{solver}\n{symbols}\nprint(solution_of([{' '.join(lines)}], {written[-1]}))\n"
 
 
 _SYMPY = {
-    "^": "bounded_power", "mod": "Mod", "sqrt": "sqrt", "abs": "Abs", "round": "rounded", "floor": "floor",
-    "ceil": "ceiling", "min": "Min", "max": "Max", "sum": "Add", "mean": "mean", "exp": "exp", "log": "log",
-    "sin": "sin", "cos": "cos", "tan": "tan",
+    "^": "bounded_power", "round": "rounded", "mean": "mean", "mod": "sympy.Mod", "abs": "sympy.Abs",
+    "ceil": "sympy.ceiling", "min": "sympy.Min", "max": "sympy.Max", "sum": "sympy.Add",
 }  # fmt: skip
 
 
 def outcome_of(execution: Execution) -> Outcome:
-    """What came out of the program that `attempt` gave."""
+    """The outcome of the program that `attempt` returned."""
     if execution.status != "ok" or not execution.answer:
         return Outcome("unsolved" if execution.status in ("runtime_error", "no_answer", "ok") else execution.status)
     status, _, answer = execution.answer.partition(" ")
