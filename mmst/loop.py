@@ -36,7 +36,7 @@ from mmst.stages.context import StageContext
 from mmst.stages.evaluate import evaluate
 from mmst.stages.filter import filter_solutions, refuse_nothing_kept
 from mmst.stages.generate import generate
-from mmst.stages.preflight import check_model, check_teacher
+from mmst.stages.preflight import check_settings
 from mmst.stages.prepare import prepare
 from mmst.stages.promote import promote
 from mmst.stages.rationalize import rationalize
@@ -55,7 +55,7 @@ STAGES: dict[str, Callable[[StageContext, RoundDirectory], None]] = {
     "promote": promote,
 }
 OnRound = Callable[[RoundDirectory, Callable[[str], None]], object]
-"""Called with each finished round and a function that prints a line; the command line writes the round's page."""
+"""Called with each finished round and a function that prints a line; writes the round's page."""
 
 
 def self_train(
@@ -63,19 +63,17 @@ def self_train(
 ) -> str:
     """Run the loop in a run directory, or resume it there, until it ends. Returns why it ended.
 
-    Raises InputError for bad problems, a missing model, a directory that holds another run, and a round that kept
-    nothing.
+    Raises InputError for bad problems, a missing model, a directory that holds another run, and a round that kept no
+    solution.
     """
     methods = methods_of(config)
-    check_model(config.model)
-    check_teacher(config.teacher)
+    check_settings(config)
     sets = None if check_resumable(root, config) else read_sets(config.problems, config.seed)
     with opened(root, config, report.line, on_commit) as run:
         problems = prepare(run, config, sets, report)
-        rounds = config.rounds
         for path, fault in run.gaps(lambda number: stages_in(run, config, number)):
             raise InputError(f"{path}: {fault}; restore it, or remove the manifests of all stages after it")
-        if reason := stop_reason(run, rounds.max, rounds.patience):
+        if reason := stop_reason(run, config.rounds.max, config.rounds.patience):
             return f"nothing to do: {reason}"
         with (
             Runtime(config, methods, report, root) as runtime,
@@ -84,18 +82,17 @@ def self_train(
             report.live = Live(run.root, runtime.resources, figures.progress)
             context = StageContext(config, run, problems, methods, runtime, report, figures)
             number = 0
-            while not (reason := stop_reason(run, rounds.max, rounds.patience)):
-                if run.round(number).done("promote"):
-                    number += 1
-                    continue
-                needed = check_space(run, config, len(problems["train"]), number)
-                with clear_disk_errors(run, needed):
-                    do_round(context, run.round(number))
-                    if on_round:
-                        on_round(run.round(number), report.line)
-                report.line(round_line(run.round(number)))
-                if rounds.keep is not None:
-                    remove_checkpoints(run, superfluous(run, rounds.keep))
+            while not (reason := stop_reason(run, config.rounds.max, config.rounds.patience)):
+                round_ = run.round(number)
+                if not round_.done("promote"):
+                    with clear_disk_errors(run, check_space(run, config, len(problems["train"]), number)):
+                        do_round(context, round_)
+                        if on_round:
+                            on_round(round_, report.line)
+                    report.line(round_line(round_))
+                    if config.rounds.keep is not None:
+                        remove_checkpoints(run, superfluous(run, config.rounds.keep))
+                number += 1
             return reason
 
 

@@ -1,4 +1,4 @@
-"""Verifiers: Ray actors over answers/ and sandbox/. Text in, verdict out."""
+"""Ray actors that verify completions, and the solver that feeds them."""
 
 from mmst.actors.pool import VerifierPool
 

@@ -1,4 +1,4 @@
-"""The pool of verifier actor: sized to the cores, kept busy in batches, and it survives the deaths of its members."""
+"""A pool of verifier actors that are kept busy in batches and replaced when they die."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import collections
 import contextlib
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mmst.actors.verifier import Verifier
@@ -19,91 +20,86 @@ _BATCH = 64
 _TRIES = 3
 
 
+@dataclass(slots=True)
 class _Pending:
-    """A completion that waits for its verdict."""
+    item: tuple[str, Completion]
+    verdict: asyncio.Future[Verdict]
+    tries: int = 0
 
-    def __init__(self, method: str, completion: Completion) -> None:
-        self.item = (method, completion)
-        self.tries = 0
-        self.verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+    def set(self, result: Verdict | Exception) -> None:
+        if self.verdict.done():  # the caller gave up
+            return
+        if isinstance(result, Exception):
+            self.verdict.set_exception(result)
+        else:
+            self.verdict.set_result(result)
 
 
 class VerifierPool:
     """Verifier actors behind one `await pool.verify(method, completion)`.
 
-    A completion whose verifier died is asked again alone, by a fresh actor; one that takes three verifiers with it gets
-    the verdict `crashed`. Needs a running Ray; all awaiting must happen on one event loop.
+    When a verifier dies, a fresh one verifies each completion of its batch again, alone. A completion that kills three
+    verifiers gets the verdict `crashed`. Needs a running Ray; all awaiting must happen on one event loop.
     """
 
     def __init__(self, methods: Sequence[Method], config: SandboxConfig, size: int, run: str = "run") -> None:
         self._methods, self._config, self._run = list(methods), config, run
         self._actors: list[Any] = [self._start(number) for number in range(size)]
-        self._queue: asyncio.Queue[_Pending] | None = None
+        self._queue: asyncio.Queue[_Pending] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self.deaths = 0
 
     def _start(self, number: int) -> Any:
         import ray
 
-        actor = ray.remote(num_cpus=0)(Verifier)
-        return actor.options(name=f"mmst-{self._run}-verifier-{number}-{uuid.uuid4().hex[:8]}").remote(
-            self._methods, self._config
-        )
+        name = f"mmst-{self._run}-verifier-{number}-{uuid.uuid4().hex[:8]}"
+        return ray.remote(num_cpus=0)(Verifier).options(name=name).remote(self._methods, self._config)
 
     async def verify(self, method: str, completion: Completion) -> Verdict:
-        """The verdict on what a method wrote."""
-        if self._queue is None:
-            self._queue = asyncio.Queue()
+        """The verdict on a completion of a method."""
+        if not self._tasks:
             self._tasks = [asyncio.create_task(self._serve(number)) for number in range(len(self._actors))]
-        pending = _Pending(method, completion)
-        await self._queue.put(pending)
+        pending = _Pending((method, completion), asyncio.get_running_loop().create_future())
+        self._queue.put_nowait(pending)
         return await pending.verdict
 
     async def _serve(self, number: int) -> None:
-        """Feed one actor for as long as the pool lives."""
+        """Feed one actor, for as long as the pool exists."""
         from ray.exceptions import RayActorError, RayError
 
-        assert self._queue is not None
         while True:
             batch = [await self._queue.get()]
-            # What took a verifier with it goes alone, so that it cannot take its neighbours' verdicts along.
+            # A completion that killed a verifier goes alone, so that it cannot harm others.
             while batch[-1].tries == 0 and len(batch) < _BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
+            results: Sequence[Verdict | Exception]
             try:
-                verdicts = await self._actors[number].verify.remote([pending.item for pending in batch])
+                results = await self._actors[number].verify.remote([pending.item for pending in batch])
             except RayActorError:
                 self.deaths += 1
                 self._actors[number] = self._start(number)
                 try:
                     await self._actors[number].protection.remote()
                 except RayError as error:
-                    self._fail(batch, GaveUp(f"no verifier can be started: {error}"))
+                    results = [GaveUp(f"no verifier can be started: {error}")] * len(batch)
                 else:
-                    self._ask_again(batch)
-                continue
+                    self._retry(batch)
+                    continue
             except RayError as error:
-                self._fail(batch, error)
-                continue
-            for pending, verdict in zip(batch, verdicts, strict=True):
-                if not pending.verdict.done():
-                    pending.verdict.set_result(verdict)
+                results = [error] * len(batch)
+            for pending, result in zip(batch, results, strict=True):
+                pending.set(result)
 
-    def _fail(self, batch: list[_Pending], error: Exception) -> None:
-        for pending in batch:
-            if not pending.verdict.done():
-                pending.verdict.set_exception(error)
-
-    def _ask_again(self, batch: list[_Pending]) -> None:
-        assert self._queue is not None
+    def _retry(self, batch: list[_Pending]) -> None:
         for pending in batch:
             pending.tries += 1
             if pending.tries < _TRIES:
                 self._queue.put_nowait(pending)
-            elif not pending.verdict.done():
-                pending.verdict.set_result(Verdict("crashed"))
+            else:
+                pending.set(Verdict("crashed"))
 
     async def protection(self) -> str:
-        """What keeps programs in, in one line; raises RayError where no verifier can be started."""
+        """How programs are confined, in one line; raises RayError if no verifier can be started."""
         return str(await self._actors[0].protection.remote())
 
     async def counts(self) -> dict[str, int]:

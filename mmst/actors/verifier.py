@@ -1,4 +1,4 @@
-"""One verifier: a sandbox of its own and the methods that read what was written."""
+"""One verifier: the methods that read completions, with a sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmst.verify.programs import Limits, Sandbox
 
 
 class Verifier:
-    """Reads completions by their methods. Plain Python: the pool makes an actor of it, a command uses it directly."""
+    """Verifies completions by their methods. Plain Python: the pool makes it an actor, commands use it directly."""
 
     def __init__(self, methods: Sequence[Method], config: SandboxConfig) -> None:
         self._methods = {method.name: method for method in methods}
@@ -24,11 +24,11 @@ class Verifier:
         return [self._methods[name].read(completion, self._sandbox) for name, completion in batch]
 
     def counts(self) -> dict[str, int]:
-        """How many programs took which path through the sandbox, and what the cross-check found, since the start."""
+        """Programs by path through the sandbox, and cross-check differences, since the start."""
         return dataclasses.asdict(self._sandbox.counts)
 
     def protection(self) -> str:
-        """What keeps programs in, in one line."""
+        """How programs are confined, in one line."""
         return self._sandbox.protection.describe()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from mmst.config.file import dump_config
 from mmst.methods import methods_of
 from mmst.problems.sets import ProblemSets, read_sets
 from mmst.runs.opening import check_resumable
-from mmst.stages.preflight import check_model, check_problems, check_settings, check_teacher
+from mmst.stages.preflight import check_problems, check_settings
 
 
 def check(config: Config, root: Path) -> None:
@@ -23,8 +23,6 @@ def check(config: Config, root: Path) -> None:
     from mmst.training.memory import estimate
 
     methods_of(config)
-    check_model(config.model)
-    check_teacher(config.teacher)
     check_settings(config)
     resumes = check_resumable(root, config)
     sets = _sets(config)

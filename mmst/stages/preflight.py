@@ -1,34 +1,27 @@
-"""Checks of the configured models before a run, an evaluation or a dry run begins."""
+"""Checks before a run, an evaluation or a dry run begins: models, settings, problems. All raise InputError."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from mmst.config import Config, ModelConfig, TaskLimit, TeacherConfig
+from mmst.config import Config, ModelConfig, TaskLimit
 from mmst.errors import InputError
 from mmst.methods import METHODS
 from mmst.methods.prompts import PromptFormat
 from mmst.methods.socratic import DECOMPOSE, SOLVE
+from mmst.model_directory import check_model_directory
 from mmst.problems.sets import ProblemSets
 from mmst.stages.pool import view_rows
 
 
-def check_model(model: ModelConfig) -> None:
-    """Refuse a base model that is a path without a model or without a tokenizer; a hub id is looked up later."""
-    _check_path("model.path", model.path)
-
-
-def check_teacher(teacher: TeacherConfig | None) -> None:
-    """Refuse a teacher that is a path without a model, or whose key is not there."""
-    if teacher is not None:
-        _check_path("teacher.path", teacher.path)
-        if teacher.endpoint is not None:
-            teacher.endpoint.key()
-
-
 def check_settings(config: Config) -> None:
-    """Refuse settings that contradict each other, and mixtures that name tasks of no method."""
+    """Refuse a missing model or teacher, settings that contradict each other, and mixtures with unknown tasks."""
+    check_model(config.model)
+    if config.teacher is not None:
+        _check_path("teacher.path", config.teacher.path)
+        if config.teacher.endpoint is not None:
+            config.teacher.endpoint.key()
     if config.model.path is None and not config.round0.enabled:
         raise InputError("round0.enabled: a model from scratch must train in round 0; enable it or give a model.path")
     tasks = {*METHODS, *(f"{a}->{b}" for a in METHODS for b in METHODS if a != b), DECOMPOSE, SOLVE}
@@ -40,6 +33,11 @@ def check_settings(config: Config) -> None:
     for name, most in (("sampling", config.sampling.max_tokens), ("evaluation", config.evaluation.max_tokens)):
         if context is not None and most is not None and most >= context:
             raise InputError(f"{name}.max_tokens: {most} leaves no room for a prompt in a context of {context} tokens")
+
+
+def check_model(model: ModelConfig) -> None:
+    """Refuse a path without a model or without a tokenizer. A hub id is checked when it is downloaded."""
+    _check_path("model.path", model.path)
 
 
 def check_problems(config: Config, sets: ProblemSets) -> None:
@@ -64,10 +62,6 @@ def _context(config: Config) -> int | None:
 
 
 def _check_path(field: str, given: str | None) -> None:
-    if given is None or (not Path(given).exists() and not given.startswith((".", "/", "~"))):
-        return
-    path = Path(given).expanduser()
-    if not (path / "config.json").is_file():
-        raise InputError(f"{field}: {path} is no Hugging Face model directory (it has no config.json)")
-    if not any((path / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")):
-        raise InputError(f"{field}: {path} has no tokenizer; save it beside the model")
+    if given is not None and (Path(given).exists() or given.startswith((".", "/", "~"))):
+        path = Path(given).expanduser()
+        check_model_directory(path, f"{field}: {path}")

@@ -1,4 +1,4 @@
-"""Prepare: the problems of a run are written into it once, and read from there ever after."""
+"""Prepare: write the problems of a run into it once; later starts read them from there."""
 
 from __future__ import annotations
 
@@ -8,24 +8,20 @@ from mmst.config import Config
 from mmst.errors import InputError
 from mmst.files import checksum, new_file, write_json
 from mmst.problems.read import read_problems, write_problems
-from mmst.problems.sets import SETS, ProblemSets
+from mmst.problems.sets import SETS, ProblemSets, read_sets
 from mmst.progress import Reporter
 from mmst.records import Problem
 from mmst.runs.directory import RunDirectory, file_fault
 
 
 def prepare(run: RunDirectory, config: Config, sets: ProblemSets | None, report: Reporter) -> dict[str, list[Problem]]:
-    """Write the sets as `problems/*.jsonl` unless that is done; returns them. `sets` none reads what stands."""
+    """Write the sets as `problems/*.jsonl`, or read those of the run if `sets` is None. Returns them by name."""
     manifest = run.problems / "manifest.json"
     if not manifest.exists() and run.rounds():
         raise InputError(f"{manifest}: is missing, though rounds have begun; restore it or begin a new run")
-    if sets is None and not manifest.exists():
-        from mmst.problems.sets import read_sets
-
-        sets = read_sets(config.problems, config.seed)
-    if sets is None:
-        _intact(run)
-        return {name: read_problems(str(run.problems / f"{name}.jsonl")) if _filled(run, name) else [] for name in SETS}
+    if sets is None and manifest.exists():
+        return _read(run)
+    sets = sets or read_sets(config.problems, config.seed)
     run.problems.mkdir(exist_ok=True)
     parts = []
     for name, problems in sets.by_name().items():
@@ -35,13 +31,13 @@ def prepare(run: RunDirectory, config: Config, sets: ProblemSets | None, report:
         parts.append({"path": path.name, "rows": len(problems), "checksum": checksum(path)})
     write_json(manifest, {"parts": parts, "removed": sets.removed})
     counts = ", ".join(f"{len(problems):,} {name}" for name, problems in sets.by_name().items())
-    taken = "".join(f"; {count} of {name} removed as overlap" for name, count in sets.removed.items())
-    report.line(f"problems: {counts}{taken}")
+    removed = "".join(f"; {count} of {name} removed as overlap" for name, count in sets.removed.items())
+    report.line(f"problems: {counts}{removed}")
     return sets.by_name()
 
 
-def _intact(run: RunDirectory) -> None:
-    """Raises InputError for problems that are not those that the run began with."""
+def _read(run: RunDirectory) -> dict[str, list[Problem]]:
+    """The problems that the run began with. Raises InputError if they were modified since."""
     manifest = run.problems / "manifest.json"
     try:
         parts = {part["path"]: part["checksum"] for part in json.loads(manifest.read_text())["parts"]}
@@ -49,8 +45,6 @@ def _intact(run: RunDirectory) -> None:
         raise InputError(f"{manifest}: is not a manifest ({error}); restore it or begin a new run") from error
     for name, expected in parts.items():
         if fault := file_fault(run.problems / name, expected):
-            raise InputError(f"{run.problems / name}: {fault}. Restore it or begin a new run")
-
-
-def _filled(run: RunDirectory, name: str) -> bool:
-    return (run.problems / f"{name}.jsonl").stat().st_size > 0
+            raise InputError(f"{run.problems / name}: {fault}; restore it or begin a new run")
+    paths = {name: run.problems / f"{name}.jsonl" for name in SETS}
+    return {name: read_problems(str(path)) if path.stat().st_size else [] for name, path in paths.items()}

@@ -1,4 +1,4 @@
-"""Promote: the new checkpoint takes over if dev problems say so; test problems are not looked at."""
+"""Promote: the new checkpoint takes over if it is better on dev problems; test problems are not used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmst.stages.context import StageContext
 
 
 def promote(context: StageContext, round_: RoundDirectory) -> None:
-    """Decide and write down which checkpoint the loop goes on with; trained ones get their model card."""
+    """Decide which checkpoint the next round uses, and write the model cards of trained ones."""
     with round_.stage("promote") as commit:
         commit.figures = _decision(context, round_)
         for role in context.config.roles if round_.done("train") else ():
@@ -23,20 +23,22 @@ def promote(context: StageContext, round_: RoundDirectory) -> None:
 
 
 def _decision(context: StageContext, round_: RoundDirectory) -> dict[str, Any]:
-    score = _score(context, round_)
+    score, settings = _score(context, round_), context.config.promotion
     own = round_.checkpoint if round_.done("train") else None
-    new = str(own.relative_to(context.run.root)) if own else str(context.config.model.path)
+    new = {
+        "promoted": True,
+        "checkpoint": str(own.relative_to(context.run.root)) if own else str(context.config.model.path),
+        "round": round_.number,
+        "score": score,
+    }
     if round_.number == 0:
-        return {"promoted": True, "checkpoint": new, "round": 0, "score": score, "reason": "the start"}
+        return {**new, "reason": "the start"}
     held = context.run.round(round_.number - 1).figures("promote")
     # Not the recorded score: round 0 may be shared with a run that has other methods.
     best = _score(context, context.run.round(held["round"]))
-    least = best - context.config.promotion.tolerance
-    promoted = score > least or (context.config.promotion.tolerance > 0 and score == least)
-    reason = f"dev {context.config.promotion.metric} {score:.3f} against {best:.3f} of round {held['round']}"
-    if promoted:
-        return {"promoted": True, "checkpoint": new, "round": round_.number, "score": score, "reason": reason}
-    return {**held, "promoted": False, "reason": reason}
+    reason = f"dev {settings.metric} {score:.3f} against {best:.3f} of round {held['round']}"
+    better = score > best - settings.tolerance or (settings.tolerance > 0 and score == best - settings.tolerance)
+    return {**(new if better else held), "promoted": better, "reason": reason}
 
 
 def _score(context: StageContext, round_: RoundDirectory) -> float:
@@ -44,9 +46,9 @@ def _score(context: StageContext, round_: RoundDirectory) -> float:
 
 
 def dev_score(figures: Mapping[str, Any], settings: PromotionConfig, methods: Sequence[str]) -> float:
-    """What promotion compares: from accuracies on dev, or the agreement share where dev has no reference answers.
+    """The score that promotion compares: an accuracy on dev, or the share of agreement without reference answers.
 
-    A vote of one method is that method, whatever others were evaluated beside it.
+    The vote of a single method is that method, even if others were evaluated with it.
     """
     accuracy = figures["accuracy"]
     if accuracy is None:

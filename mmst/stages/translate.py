@@ -1,4 +1,4 @@
-"""Translate: rewrite solutions that one method got right into the other methods, by the same model (MMST, section 3)."""
+"""Translate: rewrite the kept solutions of each method into the others, by the same model (MMST, section 3)."""
 
 from __future__ import annotations
 

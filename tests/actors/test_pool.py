@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 class Deadly(Method):
     """A method whose reader takes the verifier with it for one text, once or always."""
 
-    name, view, wording = "deadly", "none", TaskPrompt("", "", "")
+    name, view, task_prompt = "deadly", "none", TaskPrompt("", "", "")
 
     def answer(self, text, sandbox) -> Verdict:
         if text == "poison":
