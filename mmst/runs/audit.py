@@ -87,7 +87,7 @@ class _Audit:
             "CREATE TABLE problem (set VARCHAR, place INT, id VARCHAR);"
             "CREATE TABLE expected (round INT, stage VARCHAR, problem_id VARCHAR, method VARCHAR, sample INT);"
             "CREATE TABLE writer (round INT, stage VARCHAR, expected VARCHAR);"
-            "CREATE TABLE complete (pool INT)"
+            "CREATE TABLE complete (number INT)"
         )
 
     # Files: every manifest is valid, and what it lists exists with the right checksum and row count. -----------------
@@ -255,48 +255,43 @@ class _Audit:
 
 _QUERIES = {
     "solutions of unknown problems": """
-        SELECT round, stage, solution_id AS id FROM solution s WHERE NOT EXISTS
-        (FROM problem p WHERE p.id = s.problem_id
-        AND (p.set = 'train' OR s.stage = 'evaluate' AND p.set IN ('dev', 'test')))""",
+        SELECT round, stage, solution_id AS id FROM solution s ANTI JOIN problem p ON p.id = s.problem_id
+        AND (p.set = 'train' OR s.stage = 'evaluate' AND p.set IN ('dev', 'test'))""",
     "duplicate solutions": """
         SELECT round, stage, solution_id AS id FROM solution GROUP BY ALL HAVING count(*) > 1""",
     "problem × method × sample without a solution": """
-        SELECT round, stage, concat_ws('/', problem_id, method, sample) AS id FROM expected e WHERE NOT EXISTS (FROM
-        solution s WHERE (s.round, s.stage, s.problem_id, s.method, s.sample)
-        = (e.round, e.stage, e.problem_id, e.method, e.sample) AND s.status <> 'turn')""",
+        SELECT round, stage, concat_ws('/', problem_id, method, sample) AS id FROM expected
+        ANTI JOIN (FROM solution WHERE status <> 'turn') USING (round, stage, problem_id, method, sample)""",
     "problem × method × sample with more than one solution": """
         SELECT round, stage, concat_ws('/', problem_id, method, sample) AS id FROM solution
         WHERE status <> 'turn' AND stage IN ('generate', 'evaluate')
         GROUP BY round, stage, problem_id, method, sample HAVING count(*) > 1""",
     "unexpected solutions": """
-        SELECT round, stage, solution_id AS id FROM solution s WHERE stage IN ('generate', 'evaluate') AND NOT EXISTS
-        (FROM expected e WHERE (s.round, s.stage, s.problem_id, s.method, s.sample)
-        = (e.round, e.stage, e.problem_id, e.method, e.sample))""",
+        SELECT round, stage, solution_id AS id FROM solution
+        ANTI JOIN expected USING (round, stage, problem_id, method, sample) WHERE stage IN ('generate', 'evaluate')""",
     "solutions without a decision": """
-        SELECT s.round, s.stage, s.solution_id AS id FROM solution s WHERE s.status <> 'turn' AND EXISTS
-        (FROM decision d WHERE (d.round, d.stage) = (s.round, s.stage)) AND NOT EXISTS
-        (FROM decision d WHERE (d.round, d.stage, d.solution_id) = (s.round, s.stage, s.solution_id))""",
+        SELECT round, stage, solution_id AS id FROM solution SEMI JOIN decision USING (round, stage)
+        ANTI JOIN decision USING (round, stage, solution_id) WHERE status <> 'turn'""",
     "decisions without a solution": """
-        SELECT round, stage, solution_id AS id FROM decision d WHERE NOT EXISTS (FROM solution s
-        WHERE (d.round, d.stage, d.solution_id, d.problem_id) = (s.round, s.stage, s.solution_id, s.problem_id))""",
+        SELECT round, stage, solution_id AS id FROM decision
+        ANTI JOIN solution USING (round, stage, solution_id, problem_id)""",
     "duplicate decisions": """
         SELECT round, stage, solution_id AS id FROM decision GROUP BY round, stage, solution_id HAVING count(*) > 1""",
     "translations of solutions that were not kept": """
-        SELECT round, stage, solution_id AS id FROM solution s WHERE origin_id IS NOT NULL AND NOT EXISTS
-        (FROM kept k WHERE (k.round, k.solution_id, k.problem_id) = (s.round, s.origin_id, s.problem_id))""",
-    "pool rows without a kept solution": """
-        SELECT round, stage, coalesce(solution_id, problem_id) AS id FROM pool p WHERE source <> 'view' AND NOT EXISTS
-        (FROM kept k WHERE k.round <= p.round AND (k.solution_id, k.problem_id) = (p.solution_id, p.problem_id))""",
-    "pool rows of unknown problems": """
-        SELECT round, stage, problem_id AS id FROM pool p WHERE NOT EXISTS (FROM problem q WHERE q.id = p.problem_id
-        AND q.set = if(p.source = 'view', 'annotated', 'train'))""",
-    "kept solutions that are not in the pool": """
-        SELECT c.pool AS round, 'train' AS stage, solution_id AS id FROM complete c JOIN kept k ON k.round <= c.pool
-        WHERE NOT EXISTS (FROM pool p WHERE p.round = c.pool AND p.solution_id = k.solution_id
-        AND p.source <> 'pair')""",
+        SELECT round, stage, solution_id AS id FROM solution s ANTI JOIN kept k
+        ON (k.round, k.solution_id, k.problem_id) = (s.round, s.origin_id, s.problem_id) WHERE origin_id IS NOT NULL""",
     "solutions of another checkpoint": """
         SELECT round, stage, checkpoint AS id FROM solution JOIN writer USING (round, stage)
         WHERE checkpoint <> expected""",
+    "pool rows without a kept solution": """
+        SELECT round, stage, coalesce(solution_id, problem_id) AS id FROM pool p ANTI JOIN kept k ON k.round <= p.round
+        AND (k.solution_id, k.problem_id) = (p.solution_id, p.problem_id) WHERE source <> 'view'""",
+    "kept solutions that are not in the pool": """
+        SELECT number AS round, 'train' AS stage, solution_id AS id FROM complete JOIN kept ON round <= number
+        ANTI JOIN pool p ON p.round = number AND p.solution_id = kept.solution_id AND p.source <> 'pair'""",
+    "pool rows of unknown problems": """
+        SELECT round, stage, problem_id AS id FROM pool p ANTI JOIN problem q ON q.id = p.problem_id
+        AND q.set = if(p.source = 'view', 'annotated', 'train')""",
     "duplicate pool rows": """
         SELECT round, stage, solution_id AS id FROM pool WHERE solution_id IS NOT NULL
         GROUP BY round, stage, source, task, solution_id, text HAVING count(*) > 1""",

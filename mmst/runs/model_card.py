@@ -1,7 +1,7 @@
-"""The model card of a checkpoint (`README.md`, in Hugging Face form): what is known about it, and how to use it.
+"""The model card of a checkpoint: `README.md` in the form of the Hugging Face hub.
 
-It is written when a round is decided, after the checkpoint has been committed: checksums of directories leave it out,
-and the manifest of `promote` has its own.
+It is written when a round is promoted or not, after the checkpoint was committed: the checksum of the checkpoint leaves
+it out, and the manifest of `promote` lists it.
 """
 
 from __future__ import annotations
@@ -14,133 +14,35 @@ from typing import Any
 import yaml
 
 from mmst.config import Config
+from mmst.methods.card import CARD
 from mmst.runs.directory import RoundDirectory, RunDirectory
 
 MODEL_CARD = "README.md"
-
 _FILES = (".jsonl", ".json", ".parquet", ".csv")
+_TEXT = """---
+{metadata}---
 
+# {name}, round {number}
 
-def model_card(config: Config, run: RunDirectory, round_: RoundDirectory, decision: Mapping[str, Any]) -> str:
-    """The card of a round's checkpoint; `decision` holds the figures of its `promote`."""
-    test = round_.figures("evaluate").get("test", {})
-    parts = [
-        f"---\n{yaml.safe_dump(_metadata(config, test), sort_keys=False, allow_unicode=True)}---",
-        f"# {config.name}, round {round_.number}",
-        f"{_base(config)} was trained by mmst, multi-method self-training (Upadhyay & Ginsberg 2023): it solves "
-        f"problems by {_listed(config.methods)}, what can be trusted is kept and rewritten into the other methods, and "
-        f"it is trained on all of that. This is the checkpoint of round {round_.number}; it was "
-        f"{'promoted' if decision['promoted'] else 'not promoted'} ({decision['reason']}).",
-        "## Figures",
-        _accuracies(test),
-        "## Data",
-        _data(config, run, round_),
-        "## Training",
-        _training(config, round_),
-        "## How to use it",
-        _usage(round_, config.methods),
-        "## Limits",
-        "It was measured on the test problems above and on nothing else. Programs that it writes are to be run in a "
-        "sandbox. Licences of the base model and of the data hold for it too; what is not stated above is not known.",
-    ]
-    return "\n\n".join(parts) + "\n"
+{base} was trained by mmst, multi-method self-training (Upadhyay & Ginsberg 2023): it solves problems by {methods}, \
+trusted solutions are kept and rewritten into the other methods, and it is trained on all of them. This is the \
+checkpoint of round {number}; it was {promoted}promoted ({reason}).
 
+## Figures
 
-def _metadata(config: Config, test: Mapping[str, Any]) -> dict[str, Any]:
-    """The front matter. A licence is named where it is known: of problems that mmst made, and a model from nothing."""
-    tree: dict[str, Any] = {
-        "library_name": "transformers",
-        "pipeline_tag": "text-generation",
-        "tags": ["mmst", "self-training", *config.methods],
-    }
-    if config.model.path is not None and _is_hub_id(config.model.path):
-        tree["base_model"] = config.model.path
-    if config.model.path is None and config.problems.train is None:
-        tree["license"] = "apache-2.0"
-    if (train := config.problems.train) is not None and _is_hub_id(train):
-        tree["datasets"] = [train.partition(":")[0]]
-    if results := _results(config, test):
-        tree["model-index"] = [{"name": config.name, "results": results}]
-    return tree
+{accuracies}
 
+## Data
 
-def _results(config: Config, test: Mapping[str, Any]) -> list[dict[str, Any]]:
-    name = config.problems.test or config.problems.train or "synthetic word problems of mmst"
-    metrics = [
-        {"type": "accuracy", "name": f"accuracy ({method})", "value": round(value, 4)}
-        for method, value in (test.get("accuracy") or {}).items()
-    ]
-    place = {"name": f"{name}, {test.get('n', 0)} test problems", "type": Path(name).name.replace(" ", "-")}
-    return [{"task": {"type": "text-generation"}, "dataset": place, "metrics": metrics}] if metrics else []
+{data}
 
+## Training
 
-def _is_hub_id(source: str) -> bool:
-    """`owner/name`, with a configuration after a colon for data; neither a file nor a directory."""
-    name = source.partition(":")[0]
-    if source.startswith((".", "/", "~")) or source.endswith(_FILES) or Path(source).exists():
-        return False
-    return name.count("/") == 1
+{training}
 
+## How to use it
 
-def _base(config: Config) -> str:
-    path = config.model.path
-    if path is None:
-        scratch = config.model.scratch
-        return f"A Llama of {scratch.layers} layers and width {scratch.width}, made from nothing,"
-    return f"[{path}](https://huggingface.co/{path})" if _is_hub_id(path) else f"`{path}`"
-
-
-def _accuracies(test: Mapping[str, Any]) -> str:
-    if not test.get("accuracy"):
-        return "There are no test problems with reference answers."
-    lines = [
-        f"Accuracy on {test['n']} test problems, greedy, with 95 % intervals (Wilson).",
-        "",
-        "| method | accuracy, % | interval |",
-        "|---|---|---|",
-    ]
-    for method, value in test["accuracy"].items():
-        low, high = test["intervals"][method]
-        lines.append(f"| {method} | {100 * value:.1f} | {100 * low:.1f} to {100 * high:.1f} |")
-    return "\n".join(lines)
-
-
-def _data(config: Config, run: RunDirectory, round_: RoundDirectory) -> str:
-    problems = config.problems
-    made = "synthetic word problems, made by mmst (Apache-2.0)"
-    train = f"`{problems.train}` (its licence is not known to mmst)" if problems.train else made
-    manifest = run.problems / "manifest.json"
-    sets = json.loads(manifest.read_text())["parts"] if manifest.exists() else []
-    counts = ", ".join(f"{part['rows']:,} {Path(part['path']).stem}" for part in sets)
-    rows = round_.figures("train").get("rows", {})
-    lines = [f"- Problems: {train}" + (f"; {counts}" if counts else "")]
-    lines += [f"- Labels: {config.filter.label}"] if round_.number else []
-    lines += [f"- Trained on {sum(rows.values()):,} rows: " + ", ".join(f"{n:,} {name}" for name, n in rows.items())]
-    return "\n".join(lines)
-
-
-def _training(config: Config, round_: RoundDirectory) -> str:
-    figures = round_.figures("train")
-    how = f"LoRA of rank {config.training.lora.rank}, merged" if config.training.lora else "all weights"
-    said = [f"- {how}, {config.training.precision}, DeepSpeed ZeRO stage {config.training.zero_stage}"]
-    if "steps" in figures:
-        said.append(
-            f"- {figures['steps']:,} steps of {config.training.batch} examples, last loss {figures.get('loss')}"
-        )
-    return "\n".join([*said, f"- seed {config.seed}; the whole configuration is the run's `config.yaml`"])
-
-
-def _usage(round_: RoundDirectory, methods: list[str]) -> str:
-    from mmst.methods.card import CARD
-
-    path = round_.checkpoint / CARD
-    card = json.loads(path.read_text()) if path.exists() else {}
-    asked = card.get("instructions", {}).get(methods[0], "Solve it step by step.")
-    plain = card.get("style", "tuned") == "tuned"
-    prompt = f'"How many are 3 apples and 4 apples?\\n{asked}\\n"'
-    if not plain:
-        prompt = f'tokenizer.apply_chat_template([{{"role": "user", "content": {prompt}}}], tokenize=False)'
-    return f"""`mmst.json` beside the weights says how it is asked. With transformers:
+`mmst.json` beside the weights says how to prompt it. With transformers:
 
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -152,12 +54,115 @@ written = model.generate(**tokenizer(prompt, return_tensors="pt"), max_new_token
 print(tokenizer.decode(written[0], skip_special_tokens=True))
 ```
 
-Served by vLLM, or solving and measured by mmst, every method and their vote:
+Served by vLLM, or solving and evaluated by mmst with every method and their vote:
 
     vllm serve CHECKPOINT
     mmst solve "How many are 3 apples and 4 apples?" --model CHECKPOINT
-    mmst evaluate CHECKPOINT --problems problems.jsonl"""
+    mmst evaluate CHECKPOINT --problems problems.jsonl
+
+## Limits
+
+It was evaluated on the test problems above and on nothing else. Run its programs in a sandbox only. The licences of \
+the base model and of the data apply to it.
+"""
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def model_card(config: Config, run: RunDirectory, round_: RoundDirectory, decision: Mapping[str, Any]) -> str:
+    """The card of a round's checkpoint; `decision` holds the figures of its `promote`."""
+    test = round_.figures("evaluate").get("test", {})
+    return _TEXT.format(
+        metadata=yaml.safe_dump(_metadata(config, test), sort_keys=False, allow_unicode=True),
+        name=config.name,
+        number=round_.number,
+        base=_base(config),
+        methods=" and ".join(filter(None, [", ".join(config.methods[:-1]), config.methods[-1]])),
+        promoted="" if decision["promoted"] else "not ",
+        reason=decision["reason"],
+        accuracies=_accuracies(test),
+        data=_data(config, run, round_),
+        training=_training(config, round_),
+        prompt=_prompt(round_, config.methods[0]),
+    )
+
+
+def _metadata(config: Config, test: Mapping[str, Any]) -> dict[str, Any]:
+    """The front matter. A licence is stated only for a model from scratch that learned from problems made by mmst."""
+    train, base = config.problems.train, config.model.path
+    tree: dict[str, Any] = {
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["mmst", "self-training", *config.methods],
+    }
+    if base is not None and _is_hub_id(base):
+        tree["base_model"] = base
+    if base is None and train is None:
+        tree["license"] = "apache-2.0"
+    if train is not None and _is_hub_id(train):
+        tree["datasets"] = [train.partition(":")[0]]
+    if accuracy := test.get("accuracy"):
+        name = config.problems.test or train or "synthetic word problems of mmst"
+        place = {"name": f"{name}, {test['n']} test problems", "type": Path(name).name.replace(" ", "-")}
+        metrics = [{"type": "accuracy", "name": f"accuracy ({m})", "value": round(v, 4)} for m, v in accuracy.items()]
+        result = {"task": {"type": "text-generation"}, "dataset": place, "metrics": metrics}
+        tree["model-index"] = [{"name": config.name, "results": [result]}]
+    return tree
+
+
+def _is_hub_id(source: str) -> bool:
+    """Whether this is `owner/name`, possibly with a configuration after a colon, and no file or directory."""
+    name = source.partition(":")[0]
+    if source.startswith((".", "/", "~")) or source.endswith(_FILES) or Path(source).exists():
+        return False
+    return name.count("/") == 1
+
+
+def _base(config: Config) -> str:
+    path = config.model.path
+    if path is None:
+        scratch = config.model.scratch
+        return f"A Llama of {scratch.layers} layers and width {scratch.width}, made from scratch,"
+    return f"[{path}](https://huggingface.co/{path})" if _is_hub_id(path) else f"`{path}`"
+
+
+def _accuracies(test: Mapping[str, Any]) -> str:
+    if not test.get("accuracy"):
+        return "There are no test problems with reference answers."
+    lines = [f"Accuracy on {test['n']} test problems, greedy decoding, with 95 % Wilson intervals.\n"]
+    lines += ["| method | accuracy, % | interval |", "|---|---|---|"]
+    for method, value in test["accuracy"].items():
+        low, high = test["intervals"][method]
+        lines.append(f"| {method} | {100 * value:.1f} | {100 * low:.1f} to {100 * high:.1f} |")
+    return "\n".join(lines)
+
+
+def _data(config: Config, run: RunDirectory, round_: RoundDirectory) -> str:
+    train = config.problems.train
+    source = f"`{train}` (its licence is not known to mmst)" if train else "synthetic, made by mmst (Apache-2.0)"
+    manifest = run.problems / "manifest.json"
+    sets = json.loads(manifest.read_text())["parts"] if manifest.exists() else []
+    counts = "".join(f", {part['rows']:,} {Path(part['path']).stem}" for part in sets)
+    rows = round_.figures("train").get("rows", {})
+    lines = [f"- Problems: {source}{counts}"]
+    lines += [f"- Labels: {config.filter.label}"] if round_.number else []
+    lines += [f"- Trained on {sum(rows.values()):,} rows: " + ", ".join(f"{n:,} {name}" for name, n in rows.items())]
+    return "\n".join(lines)
+
+
+def _training(config: Config, round_: RoundDirectory) -> str:
+    figures, training = round_.figures("train"), config.training
+    how = f"LoRA of rank {training.lora.rank}, merged" if training.lora else "all weights"
+    lines = [f"- {how}, {training.precision}, DeepSpeed ZeRO stage {training.zero_stage}"]
+    if "steps" in figures:
+        lines += [f"- {figures['steps']:,} steps of {training.batch} examples, last loss {figures.get('loss')}"]
+    return "\n".join([*lines, f"- seed {config.seed}; the whole configuration is in `config.yaml` of the run"])
+
+
+def _prompt(round_: RoundDirectory, method: str) -> str:
+    """A Python expression for a prompt of the checkpoint."""
+    path = round_.checkpoint / CARD
+    card = json.loads(path.read_text()) if path.exists() else {}
+    instruction = card.get("instructions", {}).get(method, "Solve it step by step.")
+    prompt = f'"How many are 3 apples and 4 apples?\\n{instruction}\\n"'
+    if card.get("style", "tuned") == "tuned":
+        return prompt
+    return f'tokenizer.apply_chat_template([{{"role": "user", "content": {prompt}}}], tokenize=False)'

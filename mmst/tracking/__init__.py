@@ -1,4 +1,4 @@
-"""Figures for whoever looks from outside: Ray's metrics, and trackers by their own libraries."""
+"""Figures for observers: Ray's metrics, and experiment trackers through their own libraries."""
 
 from mmst.tracking.figures import Figures
 

@@ -1,17 +1,15 @@
-"""Which metrics a run has, and how they come out of its figures. `dashboard/grafana/mmst.json` shows them.
+"""The metrics of a run and how they follow from its figures. `dashboard/grafana/mmst.json` shows them.
 
-Ray puts `ray_` before every name, and `_total` after those of counters. Every metric also carries the tag `run`.
+Ray puts `ray_` before every name, and `_total` after that of a counter. Every metric also has the tag `run`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A metric with its tags besides `run`."""
 
     kind: Literal["gauge", "counter"]
@@ -19,29 +17,33 @@ class Metric:
     tags: tuple[str, ...] = ()
 
 
+_STAGE = ("round", "stage")
 METRICS = {
-    "mmst_round": Metric("gauge", "The round that goes on."),
-    "mmst_stage_share": Metric("gauge", "Share of the stage that is done.", ("round", "stage")),
-    "mmst_items_per_second": Metric("gauge", "Solutions, or training steps, per second.", ("round", "stage")),
-    "mmst_tokens_per_second": Metric("gauge", "Tokens written, or trained on, per second.", ("round", "stage")),
-    "mmst_items": Metric("counter", "Solutions, or training steps, so far.", ("round", "stage")),
-    "mmst_tokens": Metric("counter", "Tokens written, or trained on, so far.", ("round", "stage")),
-    "mmst_stage_seconds": Metric("gauge", "How long a finished stage took.", ("round", "stage")),
-    "mmst_verdicts": Metric("gauge", "Solutions by what verifying found.", ("round", "stage", "method", "status")),
-    "mmst_kept": Metric("gauge", "Solutions that were kept.", ("round", "stage", "method")),
+    "mmst_round": Metric("gauge", "The current round."),
+    "mmst_stage_share": Metric("gauge", "Share of the current stage that is done.", _STAGE),
+    "mmst_items_per_second": Metric("gauge", "Solutions or training steps per second.", _STAGE),
+    "mmst_tokens_per_second": Metric("gauge", "Tokens generated or trained on per second.", _STAGE),
+    "mmst_items": Metric("counter", "Solutions or training steps so far.", _STAGE),
+    "mmst_tokens": Metric("counter", "Tokens generated or trained on so far.", _STAGE),
+    "mmst_stage_seconds": Metric("gauge", "Duration of a finished stage.", _STAGE),
+    "mmst_verdicts": Metric("gauge", "Solutions by verdict.", (*_STAGE, "method", "status")),
+    "mmst_kept": Metric("gauge", "Solutions that were kept.", (*_STAGE, "method")),
     "mmst_pool_rows": Metric("gauge", "Rows that the round trains on, by task and source.", ("round", "task")),
-    "mmst_loss": Metric("gauge", "Training loss per target token.", ("round", "stage")),
-    "mmst_learning_rate": Metric("gauge", "Learning rate.", ("round", "stage")),
-    "mmst_accuracy": Metric(
-        "gauge", "Share of problems solved, by method and vote.", ("round", "stage", "method", "set")
-    ),
-    "mmst_promoted": Metric("gauge", "Whether the round's checkpoint took over: 1 or 0.", ("round",)),
-    "mmst_replicas": Metric("gauge", "Engine replicas that are up."),
+    "mmst_loss": Metric("gauge", "Training loss per target token.", _STAGE),
+    "mmst_learning_rate": Metric("gauge", "Learning rate.", _STAGE),
+    "mmst_accuracy": Metric("gauge", "Share of problems solved, by method and vote.", (*_STAGE, "method", "set")),
+    "mmst_promoted": Metric("gauge", "Whether the round's checkpoint was promoted: 1 or 0.", ("round",)),
+    "mmst_replicas": Metric("gauge", "Running engine replicas."),
     "mmst_requests_in_flight": Metric("gauge", "Requests that replicas work on."),
-    "mmst_requests_waiting": Metric("gauge", "Requests that wait for their turn."),
+    "mmst_requests_waiting": Metric("gauge", "Requests in the queue."),
     "mmst_nodes": Metric("gauge", "Nodes of the cluster."),
 }
-
+_PROGRESS = {
+    "done": "mmst_items",
+    "tokens": "mmst_tokens",
+    "per_second": "mmst_items_per_second",
+    "tokens_per_second": "mmst_tokens_per_second",
+}
 _RESOURCES = {
     "replicas": "mmst_replicas",
     "in_flight": "mmst_requests_in_flight",
@@ -50,9 +52,8 @@ _RESOURCES = {
 }
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One value of a metric; of a counter its sum so far."""
+class Sample(NamedTuple):
+    """A value of a metric; of a counter, its sum so far."""
 
     name: str
     value: float
@@ -60,13 +61,10 @@ class Sample:
 
 
 def on_progress(state: Mapping[str, Any]) -> list[Sample]:
-    """What `progress.json` says (see `mmst.runs.live`)."""
+    """The samples of a `progress.json` (see `mmst.runs.live`)."""
     where = {"round": str(state.get("round", "")), "stage": str(state.get("stage", ""))}
     found = [Sample("mmst_round", float(state.get("round", 0)), {})]
-    for key, name in (("done", "mmst_items"), ("tokens", "mmst_tokens")):
-        found += [Sample(name, float(state[key]), where)] if state.get(key) is not None else []
-    for key, name in (("per_second", "mmst_items_per_second"), ("tokens_per_second", "mmst_tokens_per_second")):
-        found += [Sample(name, float(state[key]), where)] if state.get(key) is not None else []
+    found += [Sample(name, float(state[key]), where) for key, name in _PROGRESS.items() if state.get(key) is not None]
     if state.get("total"):
         found.append(Sample("mmst_stage_share", state["done"] / state["total"], where))
     resources = state.get("resources", {})
@@ -74,13 +72,13 @@ def on_progress(state: Mapping[str, Any]) -> list[Sample]:
 
 
 def on_point(round_: int, stage: str, point: Mapping[str, float]) -> list[Sample]:
-    """A training step."""
+    """The samples of a training step."""
     where = {"round": str(round_), "stage": stage}
     return [Sample(f"mmst_{key}", float(point[key]), where) for key in ("loss", "learning_rate") if key in point]
 
 
 def on_stage(round_: int, stage: str, manifest: Mapping[str, Any]) -> list[Sample]:
-    """A finished stage, by its manifest."""
+    """The samples of a finished stage, from its manifest."""
     figures, number = manifest.get("figures", {}), {"round": str(round_)}
     where = {**number, "stage": stage}
     found = [Sample("mmst_stage_seconds", float(manifest.get("seconds", 0.0)), where)]

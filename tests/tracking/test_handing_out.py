@@ -1,4 +1,4 @@
-"""Figures reach Ray's metrics and trackers as they stand in the run directory; what takes them never stops a run."""
+"""Figures reach Ray's metrics and trackers as the run directory has them; a tracker that fails never stops a run."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from small_run import small_run
 
 from mmst.runs.directory import RunDirectory
 from mmst.tracking import Figures, trackers
-from mmst.tracking.figures import flat
 from mmst.tracking.metrics import METRICS, on_point, on_progress, on_stage
+from mmst.tracking.trackers import flat
 
 GRAFANA = Path(__file__).parents[2] / "dashboard" / "grafana" / "mmst.json"
 PROGRESS = {
@@ -126,7 +126,7 @@ def test_mlflow_keeps_one_run_in_a_local_file_store_even_when_it_is_resumed(run,
     assert kept.info.status == "FINISHED"
 
 
-class Broken:
+class Broken(trackers.Tracker):
     """A tracker whose disk is full at the second line."""
 
     def __init__(self, run: RunDirectory) -> None:
