@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mmst import __version__
+
 GOOD = [{"id": f"p{n}", "question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(30)]
 
 
-def mmst(*words: str, stdin: str = "") -> subprocess.CompletedProcess:
+def mmst(*words: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", "from mmst.cli import main; main()", *words]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, cwd=cwd)
 
 
 @pytest.fixture
@@ -97,6 +99,52 @@ def test_checking_a_configuration_imports_nothing_heavy() -> None:
     root = Path(__file__).parents[1]
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert set(ast.literal_eval(result.stdout)).isdisjoint({"ray", "torch", "vllm", "transformers", "pyarrow", "sympy"})
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_has_a_short_form_for_every_command(word: str) -> None:
+    assert "--run-dir" in mmst("run", word).stdout
+    assert "experiment" in mmst(word).stdout
+
+
+def test_the_version_is_printed() -> None:
+    assert mmst("--version").stdout == f"mmst {__version__}\n"
+    module = subprocess.run([sys.executable, "-m", "mmst", "--version"], capture_output=True, text=True, check=True)
+    assert module.stdout == f"mmst {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("evaluate", "./nope", "--problems", "x.jsonl"), "nope"),
+        (("solve", "1 + 1?", "--model", "./nope"), "nope"),
+        (("solve", " ", "--model", "./nope"), "the question is empty"),
+        (("problems", "convert", "x.jsonl", "y.jsonl", "--field", "question"), "--field question"),
+        (("problems", "check", "x.jsonl", "--ngram", "5"), "--ngram needs --against"),
+        (("experiment", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
+        (("execute", "--workers", "-1"), "--workers"),
+        (("execute", "--cpu-seconds", "nan"), "--cpu-seconds"),
+        (("execute", "--wall-seconds", "inf"), "--wall-seconds"),
+    ],
+)
+def test_a_wrong_argument_is_one_message_and_starts_nothing(tmp_path, words, part) -> None:
+    result = mmst(*words, cwd=tmp_path)
+    assert result.returncode == 2
+    assert part in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_file_system_that_refuses_is_one_line(tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    rows = json.dumps({"gold": "1", "prediction": "1"})
+    result = mmst("compare", "--out", str(tmp_path / "out"), stdin=rows)
+    assert result.returncode in (1, 2)
+    (line,) = result.stderr.splitlines()
+    assert "out" in line
+    result = mmst("problems", "make", "/proc/here")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "/proc/here" in line
 
 
 def test_comparing_answers_keeps_rows_in_order_and_columns_that_it_does_not_know() -> None:
