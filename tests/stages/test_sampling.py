@@ -1,12 +1,19 @@
-"""The data's own solutions as a teacher: exact, or with the share of mistakes that is asked for."""
+"""The recipe of the sampling stages, and annotated solutions as a teacher, exact or partly corrupted."""
 
 import asyncio
+import contextlib
+from types import SimpleNamespace
 
+import mmst.stages.sampling
+from mmst.config.file import build_config
 from mmst.methods import METHODS
 from mmst.methods.method import SamplingParams
 from mmst.methods.prompts import PromptFormat
+from mmst.progress import Reporter
 from mmst.records import Completion, Problem, Request
-from mmst.stages.sampling import Views
+from mmst.runs.directory import RunDirectory
+from mmst.stages.context import StageContext
+from mmst.stages.sampling import Views, sample
 
 COT, POT = METHODS["cot"], METHODS["pot"]
 PROBLEMS = [
@@ -52,3 +59,33 @@ def test_sub_questions_and_answers_are_written_one_request_after_the_other() -> 
     turns = asyncio.run(socratic.solve(problem, PromptFormat(), teacher, None, sampling))
     assert turns[-1].completion.text == socratic.from_view(view, "5")
     assert len(turns) == 3
+
+
+def test_enough_parts_are_in_progress_for_the_requests_of_all_replicas(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(mmst.stages.sampling, "PART", 4)
+    config = build_config(
+        {"problems": {"train": "given.jsonl"}, "cluster": {"in_flight": 8}, "engine": {"replicas": 3}}
+    )
+    runtime = SimpleNamespace(wait=asyncio.run, verifiers=lambda: SimpleNamespace(verify=None))
+    context = StageContext(config, RunDirectory(tmp_path), {}, [COT], runtime, Reporter())  # type: ignore[arg-type]
+
+    @contextlib.contextmanager
+    def solver_of(context, round_, stage, commit):
+        yield context.solver_by(None, PromptFormat(), {}, commit)
+
+    monkeypatch.setattr(mmst.stages.sampling, "solver_of", solver_of)
+    started, seen = 0, 0
+
+    async def solve(solver, item) -> list:
+        nonlocal started, seen
+        started += 1
+        await asyncio.sleep(0.01)
+        seen = max(seen, started)
+        started -= 1
+        return []
+
+    round_ = context.run.round(1)
+    with round_.stage("generate") as commit:
+        paths = sample(context, round_, "generate", commit, round_.solutions, list(range(200)), solve)
+    assert len(paths) == 50
+    assert seen >= 2 * 8 * 3

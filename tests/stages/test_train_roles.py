@@ -16,24 +16,24 @@ from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
 from mmst.stages.context import StageContext
 from mmst.stages.train import train
-from mmst.training import TrainingResult
+from mmst.training import TrainingRequest, TrainingResult
 
 RESULT = TrainingResult(1, 1, {}, [], 1, 1, 0, {}, 1.0)
 
 
 @pytest.fixture
-def fits(monkeypatch) -> list[dict]:
-    """What training was asked for; it only makes the directories that it owes."""
-    asked: list[dict] = []
+def fits(monkeypatch) -> list[TrainingRequest]:
+    """The requests to train, whose checkpoints are only directories."""
+    requests: list[TrainingRequest] = []
 
-    def fit(**given) -> TrainingResult:
-        asked.append(given)
-        given["output"].mkdir(parents=True)
-        (given["output"] / "config.json").write_text("{}")
+    def fit(request: TrainingRequest, on_step) -> TrainingResult:
+        requests.append(request)
+        request.output.mkdir(parents=True)
+        (request.output / "config.json").write_text("{}")
         return RESULT
 
     monkeypatch.setattr(mmst.training, "train", fit)
-    return asked
+    return requests
 
 
 def trained(root: Path, models: str) -> tuple[StageContext, RunDirectory]:
@@ -56,9 +56,9 @@ def trained(root: Path, models: str) -> tuple[StageContext, RunDirectory]:
 def test_two_models_are_trained_apart_from_the_same_start(tmp_path, fits) -> None:
     _, run = trained(tmp_path, "two")
     solver, decomposer = fits
-    assert (solver["role"], decomposer["role"]) == ("solver", "decomposer")
-    assert solver["start"] == decomposer["start"] == run.round(0).root / "checkpoints" / "initial"
-    assert solver["seed"] != decomposer["seed"]
+    assert (solver.role, decomposer.role) == ("solver", "decomposer")
+    assert solver.start == decomposer.start == run.round(0).root / "checkpoints" / "initial"
+    assert solver.seed != decomposer.seed
     rows = list(read_table(run.round(0).pool, TrainingRow))
     assert {(row.role, row.task) for row in rows} == {
         ("decomposer", "socratic/decompose"),
@@ -77,5 +77,5 @@ def test_two_models_are_trained_apart_from_the_same_start(tmp_path, fits) -> Non
 def test_one_model_learns_all_rows(tmp_path, fits) -> None:
     _, run = trained(tmp_path, "one")
     (solver,) = fits
-    assert solver["role"] is None
+    assert solver.role is None
     assert role_of(run.round(0).checkpoint, "decomposer") == run.round(0).checkpoint
