@@ -4,14 +4,14 @@
 class InputError(ValueError):
     """Something that the user gave is wrong: a file, a field, a configuration key, a model directory.
 
-    The message says what was wrong, where (file, line, field) and what to do. The command line prints it
-    and exits with code 2; nothing has been written when it is raised.
+    The message says what is wrong, where (file, line, field) and what to do. The command line prints it and exits with
+    code 2.
     """
 
 
 class GaveUp(RuntimeError):
-    """Something that may fail now and then failed every time that it was tried.
+    """Work that may fail once failed on every attempt.
 
-    The message names it: the problem, the request, the workers. The command line prints it and exits with code 1; the
-    same line goes on once the cause is gone.
+    The message names the work: the problem, the request, the workers. The command line prints it and exits with code
+    1. Fix the cause and rerun the same command.
     """

@@ -38,7 +38,7 @@ CONFIG = MICRO | {
     "name": "chaos",
     "training": {"batch": 32, "schedule": {"steps": 30, "learning_rate": 1e-3}, "checkpoint_every": 10},
 }
-SMALL_PARTS = "import mmst.stages.generate as g, mmst.stages.translate as t; g._PART = t._PART = 32"
+SMALL_PARTS = "import mmst.stages.sampling as s; s.PART = 32"
 """Before the command line: several parts per stage, also in tiny runs."""
 MMST = "from mmst.cli import main; main()"
 STAGES = [

@@ -67,7 +67,7 @@ def test_a_run_that_loses_nodes_and_its_driver_waits_aloud_and_is_the_same_run(n
     run.wait(lambda: at_work(run, "generate", 0))
     nodes.kill_that_with("replica")
     run.wait(lambda: "resources are missing since" in run.log.read_text())
-    assert "2 CPU asked for, the cluster has 1 CPU" in run.log.read_text()
+    assert "2 CPU requested, the cluster has 1 CPU" in run.log.read_text()
     nodes.add()
     run.wait(lambda: at_work(run, "train", 10))
     nodes.kill_that_with("trainer")

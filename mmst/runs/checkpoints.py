@@ -1,4 +1,4 @@
-"""Where a checkpoint is, and what identifies its weights."""
+"""Finding a checkpoint and naming its weights."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from mmst.files import checksum
 
 
 def located(model: str) -> Path | str:
-    """A model as it was given: the directory where there is one, else the hub id."""
+    """The absolute directory of a model, or its hub id if there is no such directory."""
     path = Path(model).expanduser()
     return path.resolve() if path.is_dir() else model
 
 
 def name_of(checkpoint: Path | str) -> str:
-    """What identifies a checkpoint's weights in rows: a hash of its weight files, or its hub id."""
+    """The name of a checkpoint in rows: a hash of its weight files, or its hub id."""
     if isinstance(checkpoint, str):
         return checkpoint
     weights = sorted(checkpoint.glob("*.safetensors"))

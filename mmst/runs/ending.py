@@ -7,7 +7,10 @@ from mmst.runs.directory import RoundDirectory, RunDirectory
 
 
 def stop_reason(run: RunDirectory, most: int, patience: int) -> str | None:
-    """Why no further round is done; none while there is work."""
+    """Why a run ends after its last finished round; None if it continues.
+
+    It ends after `most` rounds, or after `patience` rounds in a row that were not promoted.
+    """
     done = [round_.number for round_ in run.rounds() if round_.done("promote")]
     if not done:
         return None
@@ -19,7 +22,7 @@ def stop_reason(run: RunDirectory, most: int, patience: int) -> str | None:
 
 
 def failures_in_a_row(run: RunDirectory, number: int) -> int:
-    """How many rounds up to `number` were not promoted since the last one that was."""
+    """The number of rounds up to `number` since the last promoted one."""
     count = 0
     while number - count > 0 and not _promoted(run.round(number - count)):
         count += 1
@@ -30,7 +33,7 @@ def _promoted(round_: RoundDirectory) -> bool:
     manifest = round_.manifest("promote")
     if manifest is None:
         raise InputError(
-            f"{round_.manifest_path('promote')}: is missing, though a later round is done. Restore it, or remove the "
-            "rounds after it to have them done again"
+            f"{round_.manifest_path('promote')}: is missing, though a later round is done; restore it, or remove the "
+            "later rounds to redo them"
         )
     return bool(manifest["figures"]["promoted"])

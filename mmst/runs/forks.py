@@ -1,4 +1,4 @@
-"""`fork.json`: where the first rounds of a forked run come from."""
+"""`fork.json`: which run the first rounds of a forked run come from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORK = "fork.json"
 
 
 def forks(root: Path) -> list[dict[str, Any]]:
-    """Where the first rounds of a run come from: `from`, `through` which round, and the `config` that they had."""
+    """The origins of a run's first rounds: `from` which run, `through` which round, and the `config` of that run."""
     try:
         parts = list(json.loads((root / FORK).read_text()))
         return [{name: part[name] for name in ("from", "through", "config")} for part in parts]
@@ -24,6 +24,6 @@ def forks(root: Path) -> list[dict[str, Any]]:
 
 
 def asked_before_fork(root: Path, number: int) -> Config | None:
-    """The configuration that a round was done with in the run that this one was forked from; none for its own."""
+    """The configuration of a round that comes from another run; None if the round is the run's own."""
     part = next((part for part in forks(root) if part["through"] >= number), None)
     return Config.model_validate(part["config"]) if part else None

@@ -1,4 +1,4 @@
-"""How long a run will still take, going by its own last round."""
+"""The remaining time of a run, estimated from its last round."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from mmst.runs.stages import STAGES
 
 
 def seconds_left(rounds: Sequence[Mapping[str, Any]], last: int, now: Mapping[str, Any] | None) -> float | None:
-    """Seconds until round `last` is done, if every further round takes as long as the last one that was finished.
+    """Seconds until round `last` is done if every round takes as long as the last finished one.
 
-    `rounds` are those of `mmst.runs.status.round_status`, `now` is what `progress.json` says. None before a round with
-    solutions has ended, and where nothing goes on. A run that stops early is done sooner.
+    `rounds` come from `mmst.runs.status.round_status`, `now` is `progress.json`. None before a round with solutions is
+    finished, and if the run is not running. A run that stops early is done sooner.
     """
     finished = [r["seconds"] for r in rounds if r["round"] and "promote" in r["seconds"]]
     if not finished or now is None or now["stage"] not in STAGES:
@@ -26,7 +26,7 @@ def seconds_left(rounds: Sequence[Mapping[str, Any]], last: int, now: Mapping[st
 
 
 def _by_pace(now: Mapping[str, Any]) -> float:
-    """Seconds that the work that goes on still takes at its pace; 0 where that isn't known."""
+    """Seconds that the current work still takes at its rate; 0 if the rate is unknown."""
     if not now.get("total") or not now.get("per_second"):
         return 0.0
     return float((now["total"] - now["done"]) / now["per_second"])

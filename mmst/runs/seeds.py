@@ -1,4 +1,4 @@
-"""One seed per request, the same in every rerun."""
+"""The seed of each request, which is the same in every rerun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of the stages, and which of them a round consists of."""
+"""The stages of a round: their names, their order, and which of them a round has."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from mmst.runs.directory import RunDirectory
 from mmst.runs.forks import asked_before_fork
 
 STAGES = ("generate", "filter", "rationalize", "translate", "train", "evaluate", "promote")
-"""Every stage, in the order in which a round does them. Manifests, progress and pages use these names."""
+"""Every stage, in the order of a round. Manifests, progress and pages use these names."""
 KEEPING = {"filter": "native", "rationalize": "rationalized", "translate": "translated"}
-"""The stages that decide which solutions are kept, and what those solutions are called."""
+"""The stages that decide which solutions are kept, with the name of the solutions that they decide about."""
 
 
 def stages_of(config: Config, number: int) -> list[str]:
     """The stages of round `number` of a run with this configuration."""
-    if number == 0:
-        return ["train", "evaluate", "promote"] if trains_first(config) else ["evaluate", "promote"]
     skipped = set()
+    if not number:
+        skipped = {"generate", *KEEPING} | (set() if trains_first(config) else {"train"})
     if not config.rounds.generate:
-        skipped = {"generate", *KEEPING}
+        skipped |= {"generate", *KEEPING}
     if not config.hint.enabled:
         skipped.add("rationalize")
     if not config.translate.enabled or len(config.methods) == 1:
@@ -27,7 +27,7 @@ def stages_of(config: Config, number: int) -> list[str]:
 
 
 def stages_in(run: RunDirectory, config: Config, number: int) -> list[str]:
-    """The same for a round of an existing run: rounds before a fork had another configuration."""
+    """The stages of a round of an existing run, whose rounds before a fork had another configuration."""
     return stages_of(asked_before_fork(run.root, number) or config, number)
 
 

@@ -50,13 +50,13 @@ def test_waiting_for_a_cluster_speaks_and_ends_when_it_has_grown(monkeypatch) ->
     monkeypatch.setattr(waiting, "SAY_EVERY", 0.05)
     nodes, said = iter(range(40)), []
     wait_for_resources({"CPU": 30.0, "GPU": 0.0}, lambda: {"CPU": float(next(nodes))}, None, said.append)
-    assert said[0] == "waiting for resources since 0 s: 30 CPU asked for, the cluster has nothing"
+    assert said[0] == "waiting for resources since 0 s: 30 CPU requested, the cluster has nothing"
     assert len(said) > 2
     assert next(nodes) == 31
 
 
 def test_a_wait_that_takes_too_long_ends_with_what_was_missing() -> None:
-    with pytest.raises(InputError, match=r"2 CPU, 4 GPU asked for, the cluster has 8 CPU, for \d s now \(cluster.reso"):
+    with pytest.raises(InputError, match=r"2 CPU, 4 GPU requested, the cluster has 8 CPU, for \d s now \(cluster.reso"):
         wait_for_resources({"CPU": 2.0, "GPU": 4.0}, lambda: {"CPU": 8.0}, 0.0, lambda line: None)
 
 
@@ -83,7 +83,7 @@ def test_a_cluster_that_loses_what_a_run_needs_is_spoken_of_until_it_is_back(mon
         assert said == []
         there["GPU"] = 3.0
         wait_for_looks(3)
-        assert said[0] == "resources are missing since 0 s: 4 GPU asked for, the cluster has 3 GPU"
+        assert said[0] == "resources are missing since 0 s: 4 GPU requested, the cluster has 3 GPU"
         there["GPU"] = 4.0
         wait_for_looks(3)
         told = len(said)
