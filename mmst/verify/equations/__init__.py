@@ -1,4 +1,4 @@
-"""Equations over named quantities (EoT): reading what a model wrote, and solving it exactly or by SymPy."""
+"""Equations over named quantities (EoT): read as a model wrote them, solved exactly or by SymPy."""
 
 from mmst.verify.equations.expression import Unreadable
 from mmst.verify.equations.key import system_key

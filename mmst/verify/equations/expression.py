@@ -1,7 +1,7 @@
-"""Arithmetic over named quantities: tokens, a grammar of our own, and the tree that it gives.
+"""Arithmetic over named quantities: tokens, a grammar, and the syntax tree.
 
-Nothing that a model wrote is evaluated here or given to a parser of Python or SymPy. A name is whatever is no
-function; that SymPy has a meaning of its own for `E`, `I`, `S` or `gamma` plays no part.
+Hand-written, because a model's text must not reach a parser that evaluates, as SymPy's does. Every word that is not a
+function is a name, also `E`, `I`, `S` and `gamma`, which SymPy would take for its own.
 """
 
 # ruff: noqa: SIM905 (word lists are easier to read as one string)
@@ -14,11 +14,11 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 MAX_TOKENS = 400
-"""Of one equation; also bounds how deep its tree can be."""
+"""Tokens of one equation; also bounds the depth of its tree."""
 MAX_DEPTH = 40
 """Deepest nesting of brackets."""
 MAX_DIGITS = 300
-"""Of one number."""
+"""Digits of one number."""
 
 FUNCTIONS = {name: name for name in "abs round floor ceil min max sum mean mod sqrt exp log sin cos tan".split()} | {
     "ceiling": "ceil",
@@ -29,7 +29,7 @@ FUNCTIONS = {name: name for name in "abs round floor ceil min max sum mean mod s
 }
 RELATIONS = {"=": "=", "==": "=", ":=": "=", "<=": "<=", "=<": "<=", ">=": ">=", "=>": ">=", "<": "<", ">": ">"}
 DROPPED = ("~", "~=", "!=", "<>")
-"""Relations that bind nothing."""
+"""Relations that say nothing exact."""
 
 _OPERATOR_WORDS = {"times": "*", "plus": "+", "minus": "-", "over": "/"}
 _PRODUCTS = {"*": "*", "/": "/", "//": "//", ":": "/", "mod": "mod", "of": "*"}
@@ -51,11 +51,11 @@ _OPENING = {"(": ")", "[": "]", "{": "}"}
 
 
 class Unreadable(ValueError):
-    """The text is no system of equations that we understand."""
+    """The text is not a readable system of equations."""
 
 
 class Token(NamedTuple):
-    """`kind` is number, word, relation or sign; `spaced` tells whether white space stands before it."""
+    """`kind` is number, word, relation or sign; `spaced` tells whether white space precedes it."""
 
     kind: str
     text: str
@@ -63,9 +63,9 @@ class Token(NamedTuple):
 
 
 class Node(NamedTuple):
-    """`number` with its Fraction, `name` with its name, `list`, an operator of `+ - * / ^ % mod`, or a function.
+    """`op` is number (its part is a Fraction), name (a string), list, an operator of `+ - * / ^ % mod` or a function.
 
-    `%` has one part, and is a hundredth of it.
+    `%` has one part and means a hundredth of it.
     """
 
     op: str
@@ -78,7 +78,7 @@ def number(value: Fraction | int) -> Node:
 
 
 def names_in(node: Node) -> Iterator[str]:
-    """The names of a tree, in the order of the text."""
+    """The names in a tree, in the order of the text."""
     if node.op == "name":
         yield node.parts[0]
     elif node.op != "number":
@@ -87,7 +87,7 @@ def names_in(node: Node) -> Iterator[str]:
 
 
 def tokens_of(text: str) -> list[Token]:
-    """Cut a text into tokens. Raises Unreadable for a character that has no place in an equation."""
+    """The tokens of a text. Raises Unreadable for a character that does not occur in equations."""
     tokens: list[Token] = []
     calls: list[bool] = []
     at, end = 0, len(text)
@@ -114,10 +114,10 @@ def tokens_of(text: str) -> list[Token]:
 
 @dataclass
 class Reader:
-    """Reads one expression by precedence climbing.
+    """Parses one expression by precedence climbing.
 
-    `names` are the names that the whole system uses where only a quantity can stand: a word after a number is a
-    factor if it is one of them or a single letter, else a unit, which counts for nothing.
+    `names` are the names of the whole system. A word after a number is a factor if it is one of them or a single
+    letter; otherwise it is a unit, which is ignored.
     """
 
     tokens: Sequence[Token]
@@ -126,7 +126,7 @@ class Reader:
     depth: int = 0
 
     def all(self) -> Node:
-        """The tree of all tokens. Raises Unreadable."""
+        """The tree of all the tokens. Raises Unreadable."""
         if len(self.tokens) > MAX_TOKENS:
             raise Unreadable("too long")
         node = self.sum()
@@ -135,15 +135,15 @@ class Reader:
         return node
 
     def peek(self, ahead: int = 0) -> str:
-        """The text of a token to come, empty behind the last."""
+        """The text of the token `ahead` of the current one; empty after the last."""
         return self.tokens[self.at + ahead].text if self.at + ahead < len(self.tokens) else ""
 
     def kind(self, ahead: int = 0) -> str:
-        """The kind of a token to come."""
+        """The kind of that token; empty after the last."""
         return self.tokens[self.at + ahead].kind if self.at + ahead < len(self.tokens) else ""
 
     def operator(self, ahead: int = 0) -> str:
-        """A token to come, a word that stands for an operator as that operator."""
+        """The text of that token, or the operator that the word stands for."""
         word = self.peek(ahead)
         return word if word in self.names else _OPERATOR_WORDS.get(word, word)
 
@@ -186,11 +186,11 @@ class Reader:
         return before and (self.kind(1) == "number" or self.peek(1) == "(") and "x" not in self.names
 
     def _starts_factor(self) -> bool:
-        """Whether an operand follows without a sign: `3x`, `2(a + b)`, `(a)(b)`."""
+        """Whether a factor follows without a sign: `3x`, `2(a + b)`, `(a)(b)`."""
         before, here = self.tokens[self.at - 1], self.tokens[self.at]
         if here.text in ("(", "["):
             if before.kind == "word" and len(before.text) > 1 and not here.spaced:
-                raise Unreadable(f"`{before.text}` is no function that we know")
+                raise Unreadable(f"unknown function `{before.text}`")
             return True
         return here.kind == "word" and before.kind != "word"
 
@@ -244,7 +244,7 @@ class Reader:
         return Node("list", tuple(items))
 
     def _name(self) -> str:
-        """A name, also one of several words: the longest that the system knows, else all of them."""
+        """A name of one or more words: the longest that the system uses, else all the words."""
         words: list[str] = []
         while self.kind(len(words)) == "word" and self.operator(len(words)) not in "+-*/":
             words.append(self.peek(len(words)))
@@ -260,7 +260,7 @@ class Reader:
         return "_".join(words)
 
     def _percent(self, node: Node) -> Node:
-        """A percent sign, unless it is the remainder: `a % b`."""
+        """Read a percent sign, unless it is the remainder `a % b`."""
         if self.peek() != "%" or self.kind(1) == "number" or self.peek(1) == "(":
             return node
         if self.kind(1) == "word" and self.peek(1) != "of" and self.tokens[self.at].spaced:
@@ -300,7 +300,7 @@ def _is_unit(words: Sequence[str], names: Collection[str]) -> bool:
 def _value(digits: str) -> Fraction:
     mantissa, _, exponent = digits.lower().partition("e")
     if len(mantissa) > MAX_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > MAX_DIGITS:
-        raise Unreadable("a number that is too long")
+        raise Unreadable("a number is too long")
     return Fraction(digits)
 
 
@@ -311,14 +311,8 @@ def _operation(operator: str, left: Node, right: Node) -> Node:
 def _call(function: str, arguments: tuple[Node, ...]) -> Node:
     if len(arguments) == 1 and arguments[0].op == "list":
         arguments = arguments[0].parts
-    wanted = {
-        "mod": (2,),
-        "round": (1, 2),
-        "min": range(1, 100),
-        "max": range(1, 100),
-        "sum": range(1, 100),
-        "mean": range(1, 100),
-    }
+    several = range(1, 100)
+    wanted = {"mod": (2,), "round": (1, 2), "min": several, "max": several, "sum": several, "mean": several}
     if len(arguments) not in wanted.get(function, (1,)):
         raise Unreadable(f"`{function}` of {len(arguments)} numbers")
     return Node(function, arguments)

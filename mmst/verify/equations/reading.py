@@ -1,5 +1,7 @@
-"""Equations of thought as a model wrote them: lines to statements, without comments, wrappers and prose (EoTD, Zhu
-et al. 2024, section 3)."""
+"""Equations of thought as a model wrote them: from lines to statements, without comments, markup and prose.
+
+The format is that of EoTD (Zhu et al. 2024, section 3).
+"""
 
 # ruff: noqa: SIM905 (word lists are easier to read as one string)
 from __future__ import annotations
@@ -27,7 +29,7 @@ from mmst.verify.equations.expression import (
 )
 
 MAX_CHARACTERS = 12_000
-"""Longer texts are refused."""
+"""Longer texts are unreadable."""
 MAX_STATEMENTS = 200
 
 _ANSWERS = ("ans", "answer", "final_answer", "the_answer", "the_final_answer")
@@ -70,7 +72,7 @@ _REWRITES = [
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`left relation right` with `=`, `<`, `<=`, `>` or `>=`; `line` counts from 0."""
+    """`left relation right`, where the relation is `=`, `<`, `<=`, `>` or `>=`; `line` counts from 0."""
 
     relation: str
     left: Node
@@ -80,7 +82,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The statements of a text in their order, and the expression that is the answer, none where none is named."""
+    """The statements of a text in order, and the expression that is the answer, if the text names one."""
 
     statements: tuple[Statement, ...]
     answer: Node | None
@@ -89,14 +91,14 @@ class System:
 def read_system(text: str) -> System:
     """The system that a text states.
 
-    An update of a quantity that has a value (`total = total + 5`) makes a new quantity, `total'`, which is what
-    all later lines mean. Lines of prose count for nothing; a statement that cannot be understood makes the whole text
-    unreadable, since what is left might have another answer.
+    Updating a quantity that has a value (`total = total + 5`) makes a new one, `total'`, which later lines refer to.
+    Prose is ignored. A statement that cannot be read makes the whole text unreadable, since the rest might have
+    another answer.
 
     Raises
     ------
     Unreadable
-        An equation that is none, code with loops or branches, or more than a person would write.
+        An equation cannot be read, the text is code with loops or branches, or it is too long.
     """
     if len(text) > MAX_CHARACTERS:
         raise Unreadable("too long")
@@ -112,7 +114,7 @@ def read_system(text: str) -> System:
 
 
 def _equation_text(line: str, defined: Collection[str]) -> str:
-    """A line without its comment; empty where it is nothing else. `a // b` and `a % b` are none if b is a quantity."""
+    """A line without its comment. In `a // b` and `a % b`, b does not begin a comment if it is a quantity."""
     if _COMMENT.match(line):
         return ""
     for sign in _TRAILING.finditer(line):
@@ -140,7 +142,7 @@ def _pieces(line: str, defined: Collection[str]) -> Iterator[list[Token]]:
 
 
 def _split(tokens: list[Token]) -> Iterator[list[Token]]:
-    """Cut at commas, semicolons and `and` outside of brackets."""
+    """Split at commas, semicolons and `and` outside brackets."""
     piece: list[Token] = []
     depth = 0
     for token in tokens:
@@ -171,10 +173,10 @@ def _sides(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def _names(pieces: list[list[Token]]) -> set[str]:
-    """Every name: what stands alone on a side, and each word where only a quantity can stand.
+    """All names: words alone on a side, and single words in the place of an operand.
 
-    Behind a number a word is a name where it looks like one (`3x_1`, `3apples`), or where another such word of the
-    statement is one, as in `3 apples + 2 pears = 12`.
+    A word after a number is a name if it looks like one (`3x_1`, `3apples`), or if another such word of the statement
+    is one, as in `3 apples + 2 pears = 12`.
     """
     sides = [side for piece in pieces for side in _sides(piece)]
     names = {"_".join(t.text for t in side) for side in sides if side and all(t.kind == "word" for t in side)}
@@ -193,7 +195,7 @@ def _names(pieces: list[list[Token]]) -> set[str]:
 
 
 def _is_operand(side: list[Token], number: int) -> bool:
-    """Whether a token is a word on its own where only a quantity can stand, and no function and no `/ hour`."""
+    """Whether a token is a single word in the place of an operand, and neither a function nor a unit as in `/ hour`."""
     token, following = side[number], side[number + 1 : number + 2]
     if token.kind != "word" or (following and following[0].kind == "word"):
         return False
@@ -210,7 +212,7 @@ def _unit(word: str) -> bool:
 
 
 def _statements(tokens: list[Token], names: set[str], line: int) -> Iterator[Statement]:
-    """`a = b = 3` is two statements; what is only approximately equal is none."""
+    """The statements of a piece: `a = b = 3` has two, `a ~ 3` has none."""
     relations = [token.text for token in tokens if token.kind == "relation"]
     sides = [Reader(side, names).all() for side in _sides(tokens)]
     for relation, (left, right) in zip(relations, pairwise(sides), strict=True):
@@ -219,7 +221,7 @@ def _statements(tokens: list[Token], names: set[str], line: int) -> Iterator[Sta
 
 
 def _answer(statements: list[Statement], lines: list[str], names: set[str]) -> Node | None:
-    """The answer is `ans`, or else what the last comment that says `the answer is ...` calls it."""
+    """`ans`, or else the expression in the last comment that says `the answer is ...`."""
     found = [name for s in statements if s.relation == "=" for side in (s.left, s.right) for name in names_in(side)]
     for name in reversed(found):
         if name.lower() in _ANSWERS:
@@ -262,7 +264,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 
 
 def in_percent(system: System) -> bool:
-    """Whether the answer is given as a percentage: `ans = 25%`, `share = part / all * 100%` with `ans = share`."""
+    """Whether the answer is a percentage: `ans = 25%`, or `share = part / all * 100%` with `ans = share`."""
     node, seen = system.answer, 0
     while node and node.op == "name" and seen < len(system.statements):
         node, seen = next((s.right for s in reversed(system.statements) if s.left == node), None), seen + 1
