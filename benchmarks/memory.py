@@ -1,9 +1,9 @@
 """Memory and time of the driver: verify, filter and pool over recorded solutions, without a model.
 
-`python benchmarks/memory.py [--sizes 10000 100000 1000000]`. Each size is a process of its own: problems × 8 samples
-(4 of words, 4 of programs) are verified as they would arrive, written as parts, filtered and made into a pool; its peak
-resident memory (`VmHWM`) and CPU seconds are what is reported, after the imports are taken off. Verifying is the methods'
-own reading, with the fast path of the sandbox for programs. Prints a table and JSON lines.
+`python benchmarks/memory.py [--sizes 10000 100000 1000000]`. Each size has its own process: problems × 8 samples
+(4 of words, 4 of programs) are verified in order of arrival, written as parts, filtered and made into a pool. Reported
+are peak resident memory (`VmHWM`) and CPU seconds, without imports. The methods verify by themselves, programs on the
+fast path of the sandbox. Prints a table and JSON lines.
 """
 
 import argparse

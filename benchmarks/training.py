@@ -136,7 +136,7 @@ def main() -> None:
     import torch.distributed as dist
 
     torch.set_num_threads(1)
-    training = TrainingConfig(zero_stage=arguments.zero_stage, max_length=SCRATCH.context)
+    training = TrainingConfig(zero_stage=arguments.zero_stage, max_length=SCRATCH.context, micro_batch_tokens=16384)
     with tempfile.TemporaryDirectory(prefix="mmst-bench-", dir="/tmp") as temporary:
         root = Path(temporary)
         dist.init_process_group("gloo", init_method=f"file://{root}/store", rank=0, world_size=1)

@@ -13,7 +13,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -100,10 +100,9 @@ def compute_weight_check(checkpoint: str | Path, dtype: str) -> WeightCheck:
     return WeightCheck(weights_of(checkpoint), dtype, prompts, logprobs_of(model, prompts))
 
 
-def write_weight_check(checkpoint: Path, dtype: str, prompts: list[list[int]], logprobs: Logprobs) -> None:
-    """Write the reference into a checkpoint directory, so that no replica computes it."""
-    weight_check = WeightCheck(weights_of(checkpoint), dtype, prompts, logprobs)
-    (checkpoint / FILE).write_text(json.dumps(asdict(weight_check)))
+def write_weight_check(checkpoint: Path, weight_check: WeightCheck) -> None:
+    """Write the reference into the directory of its weights, so that no replica computes it."""
+    (checkpoint / FILE).write_text(json.dumps(asdict(replace(weight_check, weights=weights_of(checkpoint)))))
 
 
 def check_prompts(config: Any) -> list[list[int]]:

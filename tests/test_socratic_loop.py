@@ -20,7 +20,7 @@ from mmst.progress import Reporter
 from mmst.records import Completion, Request, Solution, TrainingRow, Verdict
 from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import read_table
-from mmst.training import TrainingResult
+from mmst.training import TrainingRequest, TrainingResult
 
 SPEC = SyntheticSpec(train=12, annotated=12, dev=6, test=9, views=["socratic"], views_everywhere=["socratic"])
 PROBLEMS = {p.question: p for problems in make_sets(SPEC).values() for p in problems}
@@ -88,10 +88,10 @@ class Local:
     def make_room_for_training(self) -> None: ...
 
 
-def fit(*, output: Path, role: str | None, **_: Any) -> TrainingResult:
-    output.mkdir(parents=True)
-    (output / "config.json").write_text("{}")
-    (output / "model.safetensors").write_text(str(role))
+def fit(request: TrainingRequest, on_step: Any) -> TrainingResult:
+    request.output.mkdir(parents=True)
+    (request.output / "config.json").write_text("{}")
+    (request.output / "model.safetensors").write_text(str(request.role))
     return TrainingResult(1, 1, {}, [], 1, 1, 0, {}, 1.0)
 
 

@@ -87,6 +87,8 @@ def _words(node: Node, tree: Node) -> str:
     """What may stand there, in words."""
     if "anyOf" in node:
         return ", or ".join(_words(alternative, tree) for alternative in node["anyOf"])
+    if "const" in node:
+        return str(node["const"])
     if "enum" in node:
         return f"one of {', '.join(map(str, node['enum']))}"
     kind = node.get("type", "anything")

@@ -49,8 +49,9 @@ class TrainingConfig(Section):
     """Length and learning rate of a round's training."""
     batch: Count = 64
     """Examples per optimizer step, over all workers."""
-    micro_batch_tokens: Count = 16384
-    """Most tokens (padding included) that a worker takes at once; larger batches accumulate gradients."""
+    micro_batch_tokens: Count | Literal["auto"] = "auto"
+    """Most tokens (with padding) of a micro-batch; larger batches accumulate gradients. `auto` is 16,384 or, for a
+    larger model, what is fast on CPU or fits into the GPU."""
     max_length: Count = 1024
     """Longest example in tokens; longer ones are left out and counted, never cut."""
     zero_stage: Literal[0, 1, 2, 3] = 1

@@ -49,6 +49,7 @@ def train(context: StageContext, round_: RoundDirectory) -> None:
 
 def _fit(context: StageContext, round_: RoundDirectory, role: str, start: str | Path, commit: Commit) -> TrainingResult:
     """Train the checkpoint of a role on its rows; a solver that is the only role trains on all rows."""
+    from mmst.training import TrainingRequest
     from mmst.training import train as fit
 
     config, zero = context.config, context.config.round0 if round_.number == 0 else None
@@ -61,7 +62,7 @@ def _fit(context: StageContext, round_: RoundDirectory, role: str, start: str | 
             bar.advance(1, step["tokens"])
             context.figures.point(round_.number, "train" if solver else f"train-{role}", step)
 
-        result = fit(
+        request = TrainingRequest(
             rows=round_.pool,
             role=None if len(config.roles) == 1 else role,
             start=start,
@@ -73,8 +74,8 @@ def _fit(context: StageContext, round_: RoundDirectory, role: str, start: str | 
             seed=seed_of(config.seed, round_.number, "train", *([] if solver else [role])),
             storage=round_.root / f"training-{role}",
             name=f"mmst-{config.name}-round-{round_.number:03d}-{role}",
-            on_step=finished,
         )
+        result = fit(request, finished)
     for point in result.losses:
         append_line(context.run.metrics, {"round": round_.number, "stage": "train", "role": role, **point})
     return result

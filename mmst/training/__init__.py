@@ -1,5 +1,6 @@
-"""Training under DeepSpeed and Ray Train, and tiny models made from nothing."""
+"""Training under DeepSpeed and Ray Train, and tiny models built from scratch."""
 
 from mmst.training.job import TrainingResult, train
+from mmst.training.task import TrainingRequest
 
-__all__ = ["TrainingResult", "train"]
+__all__ = ["TrainingRequest", "TrainingResult", "train"]

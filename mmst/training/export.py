@@ -1,4 +1,4 @@
-"""Plain Hugging Face directories out of a model in training."""
+"""Writing a model in training as a plain Hugging Face directory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmst.config import LoraConfig
 from mmst.files import PARTIAL, sync, sync_tree
+from mmst.weight_check import WeightCheck, write_weight_check
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +20,11 @@ def write_checkpoint(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     weights: dict[str, torch.Tensor] | None = None,
+    weight_check: WeightCheck | None = None,
 ) -> None:
-    """Write weights (safetensors), tokenizer and generation config, synced, under a name that appears only when all
-    is there. `weights` replaces the model's own. The end of text is in the generation config, so that every server
-    stops there."""
+    """Write weights (safetensors), tokenizer and generation config; the directory appears when it is complete and
+    synced. `weights` replaces the model's own. The generation config names the end of text, so that servers stop there;
+    engines use the weight check."""
     temporary = directory.with_name(f".{directory.name}{PARTIAL}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -36,6 +38,8 @@ def write_checkpoint(
         generation.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(temporary, state_dict=weights)
     tokenizer.save_pretrained(temporary)
+    if weight_check is not None:
+        write_weight_check(temporary, weight_check)
     sync_tree(temporary)
     shutil.rmtree(directory, ignore_errors=True)
     temporary.rename(directory)
@@ -43,8 +47,8 @@ def write_checkpoint(
 
 
 def gathered_weights(model: Any, trainable_only: bool) -> dict[str, torch.Tensor] | None:
-    """The weights on the CPU of rank 0, none on the other ranks. Under ZeRO 3 one tensor at a time is put together
-    from all ranks, so every rank must call this."""
+    """The weights on the CPU of rank 0, None on other ranks. Under ZeRO 3 each tensor is gathered from all ranks, so
+    every rank must call this."""
     import deepspeed
     import torch.distributed as dist
 
@@ -53,7 +57,7 @@ def gathered_weights(model: Any, trainable_only: bool) -> dict[str, torch.Tensor
     seen: set[int] = set()
     for name, tensor in model.state_dict(keep_vars=True).items():
         if id(tensor) in seen or (trainable_only and not tensor.requires_grad):
-            continue  # tied weights are written once, loading ties them again
+            continue  # tied weights are written once; loading ties them again
         seen.add(id(tensor))
         with deepspeed.zero.GatheredParameters([tensor], enabled=hasattr(tensor, "ds_id")):
             if first:
@@ -62,7 +66,7 @@ def gathered_weights(model: Any, trainable_only: bool) -> dict[str, torch.Tensor
 
 
 def with_adapters(model: PreTrainedModel, lora: LoraConfig) -> Any:
-    """The model with fresh LoRA adapters; only they are trained."""
+    """The model with new LoRA adapters, which alone are trained."""
     from peft import LoraConfig as PeftConfig
     from peft import get_peft_model
 
@@ -79,7 +83,7 @@ def with_adapters(model: PreTrainedModel, lora: LoraConfig) -> Any:
 
 
 def merged(model: PreTrainedModel, lora: LoraConfig, adapters: dict[str, torch.Tensor]) -> PreTrainedModel:
-    """The base model (as it was loaded) with trained adapters added into its weights."""
+    """The base model with trained adapters added to its weights."""
     adapted = with_adapters(model, lora)
     missing = adapted.load_state_dict(adapters, strict=False)
     if missing.unexpected_keys:

@@ -1,6 +1,6 @@
-"""One training stage, seen from the driver: rows in, checkpoint directory out, by DeepSpeed under Ray Train.
+"""A training stage on the driver: rows in, checkpoint directory out, by DeepSpeed under Ray Train.
 
-This module imports neither Ray nor torch until it is asked to train.
+Importing this module imports neither Ray nor torch.
 """
 
 from __future__ import annotations
@@ -12,36 +12,37 @@ import statistics
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
+from mmst.config import ClusterConfig
 from mmst.errors import GaveUp, InputError
 from mmst.files import checksum
 from mmst.training.encode import Encoded, encode, load_tokenizer
 from mmst.training.plan import draw_examples, step_count
-from mmst.training.worker import FLUSH, Task, read_progress, work
+from mmst.training.task import Task, TrainingRequest
+from mmst.training.worker import FLUSH, read_progress, work
 from mmst.waiting import may_grow
 
 FAILURES = 3
-"""How often dead workers are replaced before training gives up."""
+"""How often dead workers are replaced."""
 _FOR_EVER = 1e8
 """Seconds; Ray takes no infinity."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training stage did.
+    """The outcome of a training stage.
 
-    `losses`: per step `step`, `loss` (mean per target token), `learning_rate`, `tokens`, `seconds`. `tokens` and
-    `padded_tokens` are totals without and with padding. `left_out` counts rows by reason, `restarts` how often the
-    workers began anew, here or in an earlier, interrupted call. `seconds`: wall time of `prepare` (tokens), `launch`
-    (Ray starts the workers), `load` (the model), `steps`, `export`, `end`. `tokens_per_second` is without padding, in
-    steady state: the median over the steps but for the first ones.
+    `losses` has for each step `step`, `loss` (mean per target token), `learning_rate`, `tokens` and `seconds`. `tokens`
+    and `padded_tokens` are totals without and with padding. `left_out` counts rows by reason. `restarts` counts those
+    of the workers, in interrupted calls too. `seconds` is wall time: `prepare` (tokenize), `launch` (Ray starts the
+    workers), `load` (the model), `steps`, `export`, `end`. `tokens_per_second` is without padding: the median over the
+    steps, without the first ones. `micro_batch_tokens` is what `auto` chose.
     """
 
     steps: int
@@ -53,14 +54,15 @@ class TrainingResult:
     restarts: int
     seconds: dict[str, float]
     tokens_per_second: float
+    micro_batch_tokens: int = 0
 
     @property
     def padding(self) -> float:
-        """Share of the tokens that went through the model and were padding."""
+        """Share of padding in all tokens that went through the model."""
         return 1 - self.tokens / self.padded_tokens if self.padded_tokens else 0.0
 
     def figures(self) -> dict[str, Any]:
-        """What belongs into a manifest."""
+        """The figures for the manifest."""
         tenth = max(1, len(self.losses) // 10)
         last = [point["loss"] for point in self.losses[-tenth:]]
         return {
@@ -72,84 +74,61 @@ class TrainingResult:
             "padding": round(self.padding, 4),
             "restarts": self.restarts,
             "tokens_per_second": round(self.tokens_per_second, 1),
+            "micro_batch_tokens": self.micro_batch_tokens,
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
         }
 
 
-def train(
-    *,
-    rows: Path,
-    role: str | None = None,
-    start: str | Path,
-    output: Path,
-    training: TrainingConfig,
-    schedule: ScheduleConfig,
-    mixture: Mapping[str, float],
-    cluster: ClusterConfig,
-    seed: int,
-    storage: Path,
-    name: str,
-    on_step: Callable[[dict[str, Any]], None] | None = None,
-) -> TrainingResult:
-    """Train a checkpoint on a Parquet file of prompts, completions and tasks. Ray must be connected.
+def train(request: TrainingRequest, on_step: Callable[[dict[str, Any]], None] | None = None) -> TrainingResult:
+    """Train a checkpoint. Ray must be connected. `on_step` is called with each finished step, as in `losses`.
 
-    Parameters
-    ----------
-    rows: file with columns `prompt`, `completion`, `task`; with a `role` only the rows where the column `role` says so.
-    start: model directory or hub id to start from.
-    output: the new checkpoint directory; appears when it is complete.
-    storage: directory of this stage's own files, on a file system that all nodes see, to be deleted once the new
-        checkpoint is committed. Where it holds the saved steps of the same training, training goes on from there.
-    name: prefix of the Ray Train run's name.
-    on_step: called with every finished step, as it will stand in the result's `losses`.
-
-    Raises InputError for a model without tokenizer, no usable rows, a loss that is not a number and a cluster that
-    cannot hold the workers; GaveUp when workers fail again and again.
+    Raises InputError for a model without tokenizer, no usable rows, a loss that is not a number and a cluster without
+    room for the workers; GaveUp if workers fail repeatedly.
     """
     began = time.time()
-    tokenizer = load_tokenizer(start)
-    encoded = encode(rows, tokenizer, training.max_length, role)
-    steps = step_count(schedule, len(encoded.tasks), training.batch)
+    training, cluster, output = request.training, request.cluster, request.output.resolve()
+    encoded = encode(request.rows, load_tokenizer(request.start), training.max_length, request.role)
+    steps = step_count(request.schedule, len(encoded.tasks), training.batch)
     try:
-        order = draw_examples(encoded.tasks, mixture, training.batch, steps, seed)
+        order = draw_examples(encoded.tasks, request.mixture, training.batch, steps, request.seed)
     except ValueError as error:
         raise InputError(f"training.mixture: {error}") from error
     task = Task(
-        start=str(Path(start).resolve() if Path(start).exists() else start),
-        output=str(output.resolve()),
-        storage=str(storage.resolve()),
+        start=str(Path(request.start).resolve() if Path(request.start).exists() else request.start),
+        output=str(output),
+        storage=str(request.storage.resolve()),
         training=training,
-        schedule=schedule,
+        schedule=request.schedule,
         steps=steps,
-        seed=seed,
+        seed=request.seed,
         threads=cluster.train_threads or max(1, int(cluster.train_cpus)),
         gpu=cluster.train_gpus > 0,
     )
     _prepare(task, encoded, order, cluster.train_workers)
     output.parent.mkdir(parents=True, exist_ok=True)
     launched = time.time()
-    _in_thread(lambda: _fit(task, cluster, name), meanwhile=_teller(task.progress, on_step))
+    _in_thread(lambda: _fit(task, cluster, request.name), meanwhile=_step_reporter(task.progress, on_step))
     return _result(task, encoded, began, launched)
 
 
 def _prepare(task: Task, encoded: Encoded, order: np.ndarray, workers: int) -> None:
-    """Write the data for the workers; drop what an earlier, different training left in the storage."""
+    """Write the data for the workers; clear the storage if it belongs to a different training."""
     storage = Path(task.storage)
-    same = hashlib.blake2b(repr((task, workers)).encode(), digest_size=16)
-    same.update(encoded.tokens.tobytes() + order.tobytes())
+    digest = hashlib.blake2b(repr((task, workers)).encode(), digest_size=16)
+    digest.update(encoded.tokens.tobytes() + order.tobytes())
     if Path(task.start).is_dir():
-        same.update(checksum(Path(task.start)).encode())
-    mark = storage / "identity"
-    if not mark.exists() or mark.read_text() != same.hexdigest():
+        digest.update(checksum(Path(task.start)).encode())
+    identity = storage / "identity"
+    if not identity.exists() or identity.read_text() != digest.hexdigest():
         shutil.rmtree(storage, ignore_errors=True)
         storage.mkdir(parents=True)
-        mark.write_text(same.hexdigest())
+        identity.write_text(digest.hexdigest())
     arrays = {"tokens": encoded.tokens, "starts": encoded.starts, "prompts": encoded.prompts, "order": order}
     np.savez(task.data, allow_pickle=False, **arrays)
 
 
 def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
-    """Run the workers to their end."""
+    """Run the train workers, and replace those that die."""
     os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.5"
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(_FOR_EVER if may_grow() else cluster.resource_timeout)
     from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError
@@ -157,7 +136,7 @@ def _fit(task: Task, cluster: ClusterConfig, name: str) -> None:
 
     for start in range(FAILURES + 1):
         try:
-            # A name that was used before would return without a step.
+            # With a name that was used before, `fit` returns without a step.
             _trainer(task, cluster, f"{name}-{uuid.uuid4().hex[:8]}").fit()
             return
         except ControllerError as error:
@@ -187,26 +166,26 @@ def _trainer(task: Task, cluster: ClusterConfig, name: str) -> Any:
         run_config=RunConfig(  # type: ignore[arg-type]  # Ray's annotation is of its older class
             name=name,
             storage_path=str(Path(task.storage) / "ray"),
-            # Whether workers that could not be started are started again is decided in `_fit`: Ray does not tell those
-            # that died from those that the cluster has no room for.
+            # `_fit` decides whether workers that did not start are started again: Ray does not distinguish those that
+            # died from those that the cluster has no room for.
             failure_config=FailureConfig(max_failures=FAILURES, controller_failure_limit=0),
             logging_config=LoggingConfig(log_level="ERROR"),
-            # Threads that wait asleep: spinning ones take the core from the thread that they wait for as soon as
-            # anything else runs on the machine. OpenMP reads this when it is loaded, so it is set from outside.
+            # Waiting threads sleep: on a busy machine spinning ones take the core from the thread that they wait for.
+            # OpenMP reads this when it is loaded, so it is set from outside.
             worker_runtime_env={"env_vars": {"OMP_WAIT_POLICY": "PASSIVE"}},
         ),
     )
 
 
 def _each(cluster: ClusterConfig) -> dict[str, float]:
-    """What one worker asks for."""
+    """Resources of one worker."""
     return {"CPU": cluster.train_cpus} | ({"GPU": cluster.train_gpus} if cluster.train_gpus > 0 else {})
 
 
 def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> None:
-    """Run a function in a thread and do something else every half second, once more at the end.
+    """Run a function in a thread, and `meanwhile` every half second and once at the end.
 
-    In the main thread Ray Train would take over Ctrl-C, and keep it after it is done.
+    In the main thread Ray Train would install its own handler of Ctrl-C, and keep it.
     """
     failures: list[BaseException] = []
 
@@ -226,19 +205,19 @@ def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> N
         raise failures[0]
 
 
-def _teller(progress: Path, on_step: Callable[[dict[str, Any]], None] | None) -> Callable[[], None]:
-    """A function that reports the steps that were finished since it was last called, each once."""
-    told = 0
+def _step_reporter(progress: Path, on_step: Callable[[dict[str, Any]], None] | None) -> Callable[[], None]:
+    """A function that passes the steps finished since its last call to `on_step`, each once."""
+    reported = 0
 
-    def tell() -> None:
-        nonlocal told
+    def report() -> None:
+        nonlocal reported
         for event in read_progress(progress):
-            if event["event"] == "step" and event["step"] > told:
-                told = event["step"]
+            if event["event"] == "step" and event["step"] > reported:
+                reported = event["step"]
                 if on_step is not None:
                     on_step(_point(event))
 
-    return tell
+    return report
 
 
 def _point(event: dict[str, Any]) -> dict[str, Any]:
@@ -246,7 +225,7 @@ def _point(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _result(task: Task, encoded: Encoded, began: float, launched: float) -> TrainingResult:
-    """Add up what rank 0 wrote. Raises InputError where it gave up."""
+    """The result by the events that rank 0 wrote. Raises InputError if it gave up."""
     events = read_progress(task.progress)
     of = {kind: [event for event in events if event["event"] == kind] for kind in ("start", "step", "export", "failed")}
     if of["failed"]:
@@ -268,4 +247,5 @@ def _result(task: Task, encoded: Encoded, began: float, launched: float) -> Trai
         restarts=len(of["start"]) - 1,
         seconds=seconds,
         tokens_per_second=statistics.median(event["tokens"] / event["seconds"] for event in steady),
+        micro_batch_tokens=of["start"][-1]["micro_batch_tokens"],
     )

@@ -1,91 +1,38 @@
-"""How much memory training and serving a model take per device, from its configuration alone. Arithmetic: nothing
-is loaded.
+"""Memory for training and serving a model, per device, computed from its sizes; nothing is loaded.
 
 The shares of weights, gradients and optimizer are those of ZeRO (Rajbhandari et al. 2020, section 3) with an AdamW
-that keeps float32 states; activations are counted tensor by tensor for a Llama-like block.
+that keeps float32 states. Activations are counted tensor by tensor for a Llama-like block.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import struct
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from mmst.config import ClusterConfig, EngineConfig, ModelConfig, ScratchConfig, TrainingConfig
+from mmst.config import ClusterConfig, EngineConfig, ModelConfig, TrainingConfig
 from mmst.errors import InputError
+from mmst.training.sizes import Shape, shape_of
 
 GIB = 2**30
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "auto": 2}
 GPUS = {"16 GiB (T4)": 16, "24 GiB (A10, L4)": 24, "48 GiB (L40S)": 48, "80 GiB (A100, H100)": 80}
 GPUS |= {"141 GiB (H200)": 141, "180 GiB (B200)": 180}
 RUNTIME = {"gpu": 1.5 * GIB, "cpu": 0.6 * GIB}
-"""CUDA context, libraries and allocator slack of a process; on CPU the libraries."""
-
-# vocabulary, width, layers, heads, key-value heads, MLP width, tied embeddings
-KNOWN = {
-    "Qwen/Qwen2.5-0.5B": (151936, 896, 24, 14, 2, 4864, True),
-    "Qwen/Qwen2.5-1.5B": (151936, 1536, 28, 12, 2, 8960, True),
-    "Qwen/Qwen2.5-3B": (151936, 2048, 36, 16, 2, 11008, True),
-    "Qwen/Qwen2.5-7B": (152064, 3584, 28, 28, 4, 18944, False),
-    "Qwen/Qwen2.5-14B": (152064, 5120, 48, 40, 8, 13824, False),
-    "Qwen/Qwen2.5-32B": (152064, 5120, 64, 40, 8, 27648, False),
-    "meta-llama/Llama-3.2-1B": (128256, 2048, 16, 32, 8, 8192, True),
-    "meta-llama/Llama-3.2-3B": (128256, 3072, 28, 24, 8, 8192, True),
-    "meta-llama/Llama-3.1-8B": (128256, 4096, 32, 32, 8, 14336, False),
-    "HuggingFaceTB/SmolLM2-135M": (49152, 576, 30, 9, 3, 1536, True),
-    "HuggingFaceTB/SmolLM2-1.7B": (49152, 2048, 24, 32, 32, 8192, True),
-}
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes that memory depends on."""
-
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    mlp: int
-    tied: bool
-    head_width: int | None = None
-    experts: int = 1
-    counted: int | None = field(default=None, compare=False)
-    """Parameters, where the weights are there to be counted."""
-
-    @property
-    def kv_width(self) -> int:
-        """Width of the keys, and of the values."""
-        return self.kv_heads * (self.head_width or self.width // self.heads)
-
-    @property
-    def query_width(self) -> int:
-        """Width of the queries."""
-        return self.heads * (self.head_width or self.width // self.heads)
-
-    @property
-    def linear(self) -> list[tuple[int, int]]:
-        """Input and output width of the matrices of one block."""
-        attention = [(self.width, self.query_width), (self.query_width, self.width)] + 2 * [(self.width, self.kv_width)]
-        return attention + self.experts * [(self.width, self.mlp), (self.width, self.mlp), (self.mlp, self.width)]
-
-    @property
-    def parameters(self) -> int:
-        """Weights in all."""
-        block = sum(a * b for a, b in self.linear) + 2 * self.width
-        tables = self.vocabulary * self.width * (1 if self.tied else 2)
-        return self.counted or tables + self.layers * block + self.width
+"""A process itself: libraries, and on GPU the CUDA context and what the allocator wastes."""
+_MICRO_BATCHES = (16384, 8192, 4096, 2048, 1024, 512)
+_CPU_ACTIVATIONS = 2.5 * GIB
+"""On CPU a larger micro-batch is slower once its activations outgrow the caches: for SmolLM2-135M a step of 4,605
+tokens took 28.8 s in micro-batches of 1,024 tokens (2.2 GiB), 33.6 s of 512, 35.2 s of 2,048 and 49.0 s of 4,096."""
+_GPU_SHARE = 0.8
+"""Share of a GPU's memory to fill: the allocator fragments the rest."""
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes per device, by purpose. `training` is for one train worker, `engine` for one device of a replica; None
-    where it takes whatever is there."""
+    """Bytes per device, by purpose. `training` is of one train worker, `engine` of one device of a replica."""
 
     parameters: int
     gpu: bool
@@ -94,13 +41,13 @@ class MemoryEstimate:
     engine: dict[str, float]
     utilization: float
     device: int | None
-    """Memory of the smallest GPU here, or of this machine where it trains on CPU; none where it is not known."""
+    """Memory of the smallest GPU here, or of this machine if it trains on CPU; None if unknown."""
     on_machine: int
-    """Train workers and engine replicas that share this machine's memory (CPU only)."""
+    """Train workers that share this machine's memory (CPU only)."""
 
     @property
     def needed(self) -> float:
-        """Bytes that one device must have: for training, or for the engine where that is more."""
+        """Bytes that one device must have: for training, or for the engine if that needs more."""
         alone = sum(self.training.values())
         serving = sum(self.engine.values())
         if not self.gpu:
@@ -108,7 +55,7 @@ class MemoryEstimate:
         return max(alone, serving / self.utilization if self.engine_gpu else 0)
 
     def describe(self) -> str:
-        """For people: what takes how much, and which devices have it."""
+        """The estimate as text: how much each part takes, and which devices have it."""
         lines = [f"memory: {self.parameters / 1e6:,.1f} million parameters"]
         for what, parts in (("a train worker", self.training), ("an engine device", self.engine)):
             shares = ", ".join(f"{name} {_size(value)}" for name, value in parts.items())
@@ -123,7 +70,7 @@ class MemoryEstimate:
         return "\n".join(lines)
 
     def refuse(self) -> None:
-        """Raise InputError where this cannot fit."""
+        """Raise InputError if this cannot fit."""
         most = self.device if self.device is not None else max(GPUS.values()) * GIB if self.gpu else None
         if most is None or self.needed <= most:
             return
@@ -131,16 +78,16 @@ class MemoryEstimate:
         has = "this machine has" if self.device is not None else "the largest GPU known has"
         raise InputError(
             f"memory: {_size(self.needed)} per {'GPU' if self.gpu else 'machine'} are needed, {has} {_size(most)}; "
-            f"most goes into {largest}. {ADVICE[largest]}"
+            f"most is for {largest}. {ADVICE[largest]}"
         )
 
 
 ADVICE = {
-    "weights": "Take a smaller model, `training.precision: bfloat16`, or `training.zero_stage: 3` with more workers",
-    "gradients": "Take `training.zero_stage: 2` with more workers, or `training.lora`",
-    "optimizer": "Take more `cluster.train_workers` (ZeRO divides it among them), or `training.lora`",
+    "weights": "Use a smaller model, `training.precision: bfloat16`, or `training.zero_stage: 3` with more workers",
+    "gradients": "Use `training.zero_stage: 2` with more workers, or `training.lora`",
+    "optimizer": "Use more `cluster.train_workers` (ZeRO divides it among them), or `training.lora`",
     "activations": "Lower `training.micro_batch_tokens`, or set `training.gradient_checkpointing`",
-    "runtime": "Take a larger machine",
+    "runtime": "Use a larger machine",
 }
 
 
@@ -149,24 +96,38 @@ def estimate(
 ) -> MemoryEstimate:
     """Memory for training a model as configured and for serving it.
 
-    Raises InputError for a model whose sizes cannot be found out: no such directory, no config.json, or a hub id
-    that is neither known here nor reachable.
+    Raises InputError for a model whose sizes cannot be read (see `shape_of`).
     """
     shape = shape_of(model)
     gpu, engine_gpu = cluster.train_gpus > 0, engine.gpus > 0
+    device = (_smallest_gpu() if gpu else _machine()) if cluster.address is None else None
+    tokens = micro_batch_tokens(shape, training, cluster.train_workers, gpu, device)
     return MemoryEstimate(
         parameters=shape.parameters,
         gpu=gpu,
         engine_gpu=engine_gpu,
-        training=_training(shape, training, cluster.train_workers) | {"runtime": RUNTIME["gpu" if gpu else "cpu"]},
+        training=_training(shape, training, cluster.train_workers, gpu, tokens),
         engine=_serving(shape, engine),
         utilization=engine.gpu_memory_utilization,
-        device=(_smallest_gpu() if gpu else _machine()) if cluster.address is None else None,
+        device=device,
         on_machine=cluster.train_workers,
     )
 
 
-def _training(shape: Shape, training: TrainingConfig, workers: int) -> dict[str, float]:
+def micro_batch_tokens(shape: Shape, training: TrainingConfig, workers: int, gpu: bool, device: int | None) -> int:
+    """`training.micro_batch_tokens`; `auto` is the largest size that is fast on CPU or fits into `device` bytes on GPU
+    (unknown, the smallest one)."""
+    if training.micro_batch_tokens != "auto":
+        return training.micro_batch_tokens
+
+    def fits(tokens: int) -> bool:
+        parts = _training(shape, training, workers, gpu, tokens)
+        return sum(parts.values()) <= _GPU_SHARE * (device or 0) if gpu else parts["activations"] <= _CPU_ACTIVATIONS
+
+    return next((tokens for tokens in _MICRO_BATCHES if fits(tokens)), _MICRO_BATCHES[-1])
+
+
+def _training(shape: Shape, training: TrainingConfig, workers: int, gpu: bool, tokens: int) -> dict[str, float]:
     size, parameters = BYTES[training.precision], shape.parameters
     trained = parameters
     if training.lora is not None:
@@ -178,14 +139,15 @@ def _training(shape: Shape, training: TrainingConfig, workers: int) -> dict[str,
         "weights": size * parameters / (workers if stage == 3 else 1),
         "gradients": size * trained / (workers if stage >= 2 else 1),
         "optimizer": states * trained / (workers if stage >= 1 else 1),
-        "activations": _activations(shape, training, size, workers),
+        "activations": _activations(shape, training, size, workers, tokens),
+        "runtime": RUNTIME["gpu" if gpu else "cpu"],
     }
 
 
-def _activations(shape: Shape, training: TrainingConfig, size: int, workers: int) -> float:
+def _activations(shape: Shape, training: TrainingConfig, size: int, workers: int, tokens: int) -> float:
     """Of one micro-batch: what each block keeps for the backward pass, the logits, the attention mask."""
     share = -(-training.batch // workers) * training.max_length
-    tokens = max(min(training.micro_batch_tokens, share), training.max_length)
+    tokens = max(min(tokens, share), training.max_length)
     attention = 5 * shape.width + 3 * (shape.query_width + 2 * shape.kv_width)
     block = size * (attention + 4 * shape.mlp) + 4 * 4 * shape.width  # norms are computed in float32
     kept = size * shape.width * shape.layers + block if training.gradient_checkpointing else block * shape.layers
@@ -201,77 +163,6 @@ def _serving(shape: Shape, engine: EngineConfig) -> dict[str, float]:
     if engine.gpus:
         return {"weights": weights, "one sequence": one, "runtime": RUNTIME["gpu"]}
     return {"weights": weights, "KV cache": engine.kv_cache_bytes or one, "runtime": RUNTIME["cpu"]}
-
-
-def shape_of(model: ModelConfig | str | Path) -> Shape:
-    """The sizes of a model: from the configuration of a new one, a directory, the table above, or the hub."""
-    if isinstance(model, ModelConfig):
-        if model.path is None:
-            return _new(model.scratch)
-        model = model.path
-    directory = Path(model)
-    if directory.is_dir():
-        if not (directory / "config.json").is_file():
-            raise InputError(f"{directory}: not a model directory, it has no config.json")
-        return _read(directory / "config.json", _count(directory))
-    for name, sizes in KNOWN.items():
-        if str(model).removesuffix("-Instruct") == name:
-            return Shape(*sizes)
-    try:
-        from huggingface_hub import hf_hub_download
-
-        return _read(Path(hf_hub_download(str(model), "config.json")), None)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"model.path: {model} is neither a directory nor a model that the hub gives ({str(error).splitlines()[0]})"
-        ) from error
-
-
-def _new(config: ScratchConfig) -> Shape:
-    from mmst.training.scratch import mlp_width
-
-    heads, mlp = config.heads, mlp_width(config.width)
-    return Shape(config.vocabulary, config.width, config.layers, heads, heads, mlp, config.tie_embeddings)
-
-
-def _read(path: Path, counted: int | None) -> Shape:
-    try:
-        outer: dict[str, Any] = json.loads(path.read_text())
-        config = outer.get("text_config", outer)
-        heads = config["num_attention_heads"]
-        experts = config.get("num_local_experts") or config.get("num_experts") or 1
-        return Shape(
-            vocabulary=config["vocab_size"],
-            width=config["hidden_size"],
-            layers=config["num_hidden_layers"],
-            heads=heads,
-            kv_heads=config.get("num_key_value_heads") or heads,
-            mlp=(experts > 1 and config.get("moe_intermediate_size"))
-            or config.get("intermediate_size")
-            or 4 * config["hidden_size"],
-            tied=config.get("tie_word_embeddings", outer.get("tie_word_embeddings", True)),
-            head_width=config.get("head_dim"),
-            experts=experts,
-            counted=counted,
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: cannot read the sizes of the model ({type(error).__name__}: {error})") from error
-
-
-def _count(directory: Path) -> int | None:
-    """Parameters in the safetensors files of a directory, from their headers; none where there are no such files."""
-    total = 0
-    for file in directory.glob("*.safetensors"):
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(length))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = 1
-                for size in tensor["shape"]:
-                    count *= size
-                total += count
-    return total or None
 
 
 def _smallest_gpu() -> int | None:

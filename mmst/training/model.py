@@ -1,4 +1,4 @@
-"""The model in training: loaded, wrapped by DeepSpeed, stepped, saved, exported. Imports torch and DeepSpeed."""
+"""The model in training, wrapped by DeepSpeed: load, step, save, export. Imports torch and DeepSpeed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from mmst.files import sync_tree, write_text
 from mmst.training.batches import Batch, assemble
 from mmst.training.export import gathered_weights, merged, with_adapters, write_checkpoint
+from mmst.training.memory import micro_batch_tokens
+from mmst.training.sizes import shape_of
 from mmst.training.task import Task
+from mmst.weight_check import WeightCheck, check_prompts, logprobs_of
 
 
 class TrainModel:
@@ -30,7 +33,7 @@ class TrainModel:
         _without_compiling(task.gpu)
         deepspeed.init_distributed(dist_backend="nccl" if task.gpu else "gloo", verbose=False)
         config = deepspeed_config(task, dist.get_world_size())
-        # Under ZeRO 3 transformers loads each tensor straight into its shards as long as this object lives.
+        # Under ZeRO 3 transformers loads each tensor straight into its shards while this object exists.
         self._sharded = transformers.integrations.HfDeepSpeedConfig(config) if settings.zero_stage == 3 else None
         model = self._load()
         if settings.gradient_checkpointing:
@@ -44,14 +47,15 @@ class TrainModel:
         optimizer = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), betas=settings.betas, fused=True)
         self.engine, self.optimizer, _, _ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
         self.packs = self._packs_without_leaking()
+        self.micro_batch_tokens = self._micro_batch_tokens()
 
     def _load(self) -> Any:
         torch.manual_seed(self.task.seed % 2**63)
         return AutoModelForCausalLM.from_pretrained(self.task.start, dtype=self.dtype, attn_implementation="sdpa")
 
     def _only_what_is_predicted(self, head: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
-        """Before the output embedding: hidden states [R, W, H] → those with a target [N, H]. The largest tensor of a
-        training step, the logits, then has no rows for prompts and padding."""
+        """Pass only hidden states with a target to the output embedding, [R, W, H] → [N, H]: the logits, the largest
+        tensor of a step, then have no rows for prompts and padding."""
         hidden = inputs[0]
         return (hidden if self._predicts is None else hidden[self._predicts],)
 
@@ -68,8 +72,7 @@ class TrainModel:
     def step(self, batches: list[Batch], targets: int, learning_rate: float) -> torch.Tensor:
         """One update; returns this rank's share of the mean loss per target over all ranks, on the device.
 
-        `targets` counts those of all ranks and micro-batches, so that every token has the same weight, however the
-        examples are spread.
+        `targets` counts those of all ranks and micro-batches, so that every token has the same weight.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
@@ -83,10 +86,8 @@ class TrainModel:
         return total
 
     def _packs_without_leaking(self) -> bool:
-        """Whether this architecture honours the attention mask: the second example of a row must not notice the first.
-
-        One that does not (state-space layers, say) gets one example per row.
-        """
+        """Whether this architecture honours the attention mask: the second example of a row must not depend on the
+        first. Others (with state-space layers, for example) get one example per row."""
         head = [index % 7 for index in range(12)]
         tokens = torch.tensor([*head, *range(1, 7), *range(6, 0, -1), *range(1, 7)]).numpy()
         starts, prompts = torch.tensor([0, 6, 12, 18, 24, 30]).numpy(), torch.ones(5, dtype=torch.long).numpy()
@@ -97,12 +98,23 @@ class TrainModel:
             )
         return bool(torch.allclose(first, second, atol=1e-2, rtol=1e-2))
 
+    def _micro_batch_tokens(self) -> int:
+        """Most tokens of a micro-batch, on every rank the same."""
+        task = self.task
+        if task.training.micro_batch_tokens != "auto":
+            return task.training.micro_batch_tokens
+        device = get_accelerator().total_memory() if task.gpu else None
+        fits = micro_batch_tokens(shape_of(task.start), task.training, dist.get_world_size(), task.gpu, device)
+        least = torch.tensor(fits, device=self.device)
+        dist.all_reduce(least, op=dist.ReduceOp.MIN)
+        return int(least)
+
     @property
     def _saved(self) -> Path:
         return Path(self.task.storage) / "steps"
 
     def save(self, step: int) -> None:
-        """DeepSpeed's own checkpoint of everything that a step changes; the one before it goes."""
+        """Write DeepSpeed's own checkpoint of everything that a step changes, and remove the one before."""
         tag = f"step-{step}"
         self.engine.save_checkpoint(str(self._saved), tag=tag, client_state={"step": step}, save_latest=False)
         dist.barrier()
@@ -114,7 +126,7 @@ class TrainModel:
                     shutil.rmtree(older)
 
     def resume(self) -> int:
-        """Go back to the last saved step, if there is one; returns how many steps are done."""
+        """Load the last saved step, if any; returns how many steps are done."""
         if not (self._saved / "latest").exists():
             return 0
         _, state = self.engine.load_checkpoint(str(self._saved))
@@ -123,18 +135,28 @@ class TrainModel:
     def export(self, directory: Path) -> None:
         """Write a plain Hugging Face directory from rank 0; every rank must call this."""
         lora = self.task.training.lora
+        weight_check = self._weight_check()
         weights = gathered_weights(self.engine.module, trainable_only=lora is not None)
         if weights is not None:
             tokenizer = AutoTokenizer.from_pretrained(self.task.start)
             if lora is None:
-                write_checkpoint(directory, self.engine.module, tokenizer, weights)
+                write_checkpoint(directory, self.engine.module, tokenizer, weights, weight_check)
             else:
-                write_checkpoint(directory, merged(self._load(), lora, weights), tokenizer)
+                write_checkpoint(directory, merged(self._load(), lora, weights), tokenizer, None, weight_check)
         dist.barrier()
+
+    def _weight_check(self) -> WeightCheck:
+        """Log-probabilities of the trained model, for the engines that load it; every rank must call this."""
+        self._predicts = None
+        self.engine.eval()
+        prompts = check_prompts(self.engine.module.config)
+        logprobs = logprobs_of(self.engine, prompts, self.device)
+        self.engine.train()
+        return WeightCheck("", self.task.training.precision, prompts, logprobs)
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; norms and biases, which are vectors, don't. (Under ZeRO 3 the shape is in `ds_shape`.)"""
+    """Weight decay for matrices, none for norms and biases (vectors). Under ZeRO 3 the shape is in `ds_shape`."""
     trained = [p for p in model.parameters() if p.requires_grad]
     matrices = [p for p in trained if len(getattr(p, "ds_shape", p.shape)) > 1]
     vectors = [p for p in trained if len(getattr(p, "ds_shape", p.shape)) <= 1]
@@ -143,7 +165,8 @@ def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[
 
 
 def deepspeed_config(task: Task, world: int) -> dict[str, Any]:
-    """What DeepSpeed is told. The loop itself says when a step is complete (`managed_gradient_accumulation`)."""
+    """DeepSpeed's configuration. `TrainModel.step` decides when a step is complete, so gradient accumulation is not
+    managed by DeepSpeed."""
     settings = task.training
     return {
         "train_micro_batch_size_per_gpu": 1,
@@ -160,8 +183,7 @@ def deepspeed_config(task: Task, world: int) -> dict[str, Any]:
 
 
 def _without_compiling(gpu: bool) -> None:
-    """On CPU DeepSpeed would compile a shared-memory all-reduce at first use (up to two minutes, with g++); gloo does
-    without."""
+    """Stop DeepSpeed from compiling a shared-memory all-reduce on CPU, which takes up to two minutes: gloo has one."""
     if not gpu:
         import deepspeed.ops
 

@@ -8,23 +8,29 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmst.files import write_text
 from mmst.training.task import Task
 
+if TYPE_CHECKING:
+    import torch
+
+    from mmst.training.model import TrainModel
+
 FLUSH = 10
-"""Steps between two looks at the losses: looking makes the host wait for the device."""
+"""Steps between two reads of the losses: reading makes the host wait for the device."""
+Log = Callable[[dict[str, Any]], None]
 
 
 def work(task: Task) -> None:
     """Train one model; every rank runs this. The results are the files."""
     began = time.time()
-    _quiet(task)
+    _set_environment(task)
     import torch
     import torch.distributed as dist
 
@@ -34,57 +40,39 @@ def work(task: Task) -> None:
     train_model = TrainModel(task)
     done = train_model.resume()
     with _log(task.progress, done, dist.get_rank() == 0) as log:
-        log({"event": "start", "step": done, "pid": os.getpid(), "time": began, "seconds": time.time() - began})
+        start = {"event": "start", "step": done, "micro_batch_tokens": train_model.micro_batch_tokens}
+        log({**start, "pid": os.getpid(), "time": began, "seconds": time.time() - began})
         if _steps(task, train_model, done, log):
             began = time.time()
             train_model.export(Path(task.output))
             log({"event": "export", "step": task.steps, "seconds": time.time() - began})
 
 
-_NOT_A_NUMBER = "training: the loss is not a number by step {step} (learning rate {rate:.1e}); lower learning_rate"
-
-
-def _steps(task: Task, train_model: Any, done: int, log: Any) -> bool:
-    """Take the steps that are left; false where the loss stopped being a number."""
+def _steps(task: Task, train_model: TrainModel, done: int, log: Log) -> bool:
+    """Take the remaining steps; returns False if the loss is not a number."""
     import torch
-    import torch.distributed as dist
 
-    from mmst.training.batches import assemble
-    from mmst.training.plan import divide, learning_rate
-
-    rank, world = dist.get_rank(), dist.get_world_size()
     with np.load(task.data) as arrays:
-        tokens, starts, prompts, order = (arrays[name] for name in ("tokens", "starts", "prompts", "order"))
-    lengths = np.diff(starts)
+        data = {name: arrays[name] for name in ("tokens", "starts", "prompts", "order")}
     losses: list[torch.Tensor] = []
     facts: list[dict[str, Any]] = []
     since = time.time()
     for step in range(done, task.steps):
-        examples = order[step]
-        own = lengths[examples].tolist()
-        workers = divide(own, world, task.training.micro_batch_tokens, train_model.packs)
-        targets = int((lengths[examples] - np.maximum(prompts[examples], 1)).sum())
-        batches = [
-            assemble([[int(examples[e]) for e in row] for row in rows], tokens, starts, prompts)
-            for rows in workers[rank]
-        ]
-        rate = learning_rate(step, task.steps, task.schedule)
-        torch.manual_seed((task.seed + step * world + rank) % 2**63)
-        losses.append(train_model.step(batches, targets, rate))
-        padded = sum(_area(rows, own) for worker in workers for rows in worker)
-        facts.append(
-            {"step": step + 1, "learning_rate": rate, "tokens": sum(own), "padded": padded, "targets": targets}
-        )
+        loss, fact = _step(task, train_model, data, step)
+        losses.append(loss)
+        facts.append(fact)
         last = step + 1 == task.steps
         saves = (step + 1) % task.training.checkpoint_every == 0 and not last
         if (step + 1) % FLUSH == 0 or last or saves:
             values = torch.stack(losses)
-            dist.all_reduce(values)
+            torch.distributed.all_reduce(values)
             seconds = (time.time() - since) / len(facts)
-            for fact, loss in zip(facts, values.tolist(), strict=True):
-                log({"event": "step", **fact, "loss": loss, "seconds": seconds})
+            for fact, value in zip(facts, values.tolist(), strict=True):
+                log({"event": "step", **fact, "loss": value, "seconds": seconds})
             if not torch.isfinite(values).all():
-                log({"event": "failed", "step": step + 1, "why": _NOT_A_NUMBER.format(step=step + 1, rate=rate)})
+                rate = facts[-1]["learning_rate"]
+                why = f"the loss is not a number by step {step + 1} (learning rate {rate:.1e}); lower learning_rate"
+                log({"event": "failed", "step": step + 1, "why": f"training: {why}"})
                 return False
             losses, facts = [], []
             if saves:
@@ -93,15 +81,40 @@ def _steps(task: Task, train_model: Any, done: int, log: Any) -> bool:
     return True
 
 
+def _step(
+    task: Task, train_model: TrainModel, data: dict[str, np.ndarray], step: int
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Take one step: this rank's share of the loss, and what is logged about the step."""
+    import torch
+    import torch.distributed as dist
+
+    from mmst.training.batches import assemble
+    from mmst.training.plan import divide, learning_rate
+
+    rank, world = dist.get_rank(), dist.get_world_size()
+    tokens, starts, prompts, examples = data["tokens"], data["starts"], data["prompts"], data["order"][step]
+    lengths = np.diff(starts)[examples]
+    own = lengths.tolist()
+    workers = divide(own, world, train_model.micro_batch_tokens, train_model.packs)
+    batches = [
+        assemble([[int(examples[e]) for e in row] for row in rows], tokens, starts, prompts) for rows in workers[rank]
+    ]
+    targets = int((lengths - np.maximum(prompts[examples], 1)).sum())
+    rate = learning_rate(step, task.steps, task.schedule)
+    torch.manual_seed((task.seed + step * world + rank) % 2**63)
+    padded = sum(_area(rows, own) for worker in workers for rows in worker)
+    fact = {"step": step + 1, "learning_rate": rate, "tokens": sum(own), "padded": padded, "targets": targets}
+    return train_model.step(batches, targets, rate), fact
+
+
 def _area(rows: list[list[int]], lengths: list[int]) -> int:
     """Tokens of a micro-batch with its padding."""
     return len(rows) * max((sum(lengths[e] for e in row) for row in rows), default=0) or 1
 
 
 @contextlib.contextmanager
-def _log(path: Path, done: int, writes: bool) -> Iterator[Any]:
-    """A function that appends a line on rank 0, after dropping what an earlier attempt did beyond the step at which
-    this one starts."""
+def _log(path: Path, done: int, writes: bool) -> Iterator[Log]:
+    """A function that appends a line on rank 0. Lines of an earlier attempt beyond step `done` are dropped first."""
     if not writes:
         yield lambda event: None
         return
@@ -117,14 +130,14 @@ def _log(path: Path, done: int, writes: bool) -> Iterator[Any]:
 
 
 def read_progress(path: Path) -> list[dict[str, Any]]:
-    """The events so far; a line that is still being written doesn't count."""
+    """The events so far, without a line that is still being written."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
-def _quiet(task: Task) -> None:
-    """Before the heavy imports: which device, and that only what goes wrong is said."""
+def _set_environment(task: Task) -> None:
+    """Choose the device and silence everything but errors, before the heavy imports."""
     os.environ["DS_ACCELERATOR"] = "cuda" if task.gpu else "cpu"
     os.environ["OMP_NUM_THREADS"] = str(task.threads)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -170,7 +170,7 @@ def test_nothing_is_served_that_cannot_be_proved(driver: Driver, tmp_path: Path)
     checkpoint = tiny_llama(tmp_path / "doubtful", 3)
     claimed = compute_weight_check(checkpoint, "float32")
     claimed.logprobs[1][1] -= 0.1
-    write_weight_check(checkpoint, "float32", claimed.prompts, claimed.logprobs)
+    write_weight_check(checkpoint, claimed)
     with pytest.raises(EngineError, match="does not compute what the checkpoint says"):
         Engine.start("mmst-doubtful", EngineConfig(), checkpoint)
 

@@ -55,7 +55,7 @@ def test_in_half_precision_an_engine_that_kept_the_old_weights_is_found_out(
 
 def test_a_saved_proof_is_used_unless_it_belongs_to_other_weights(tmp_path: Path) -> None:
     checkpoint = tiny_llama(tmp_path / "a", 1)
-    write_weight_check(checkpoint, "float32", [[1, 2]], [[-123.0]])
+    write_weight_check(checkpoint, WeightCheck("", "float32", [[1, 2]], [[-123.0]]))
     assert weight_check_of(checkpoint, "float32").logprobs[0][0] == -123.0
     tiny_llama(checkpoint, 2)
     assert weight_check_of(checkpoint, "float32").logprobs[0][0] != -123.0

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from toy_task import Toy
 from mmst.config import ClusterConfig, ScheduleConfig, TrainingConfig
 from mmst.errors import InputError
 from mmst.stages.session import ray_session
-from mmst.training import TrainingResult, train
+from mmst.training import TrainingRequest, TrainingResult, train
 from mmst.training.worker import read_progress
+from mmst.weight_check import FILE, compute_weight_check, weight_check_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 STEPS = 60
@@ -31,19 +33,20 @@ def fit(
 ) -> Callable[..., Any]:
     def run(cluster: ClusterConfig = ClusterConfig(), **changes: Any) -> tuple[TrainingResult, Path]:
         root = tmp_path_factory.mktemp("fit")
-        keywords: dict[str, Any] = {
-            "rows": toy.rows,
-            "start": toy.start,
-            "output": root / "out",
-            "training": settings(checkpoint_every=10),
-            "schedule": ScheduleConfig(steps=STEPS, learning_rate=1e-2),
-            "mixture": {"cot": 2, "pot": 1},
-            "cluster": cluster,
-            "seed": 2**62 + 1,
-            "storage": root / "storage",
-            "name": "test",
-        }
-        return train(**(keywords | changes)), root
+        on_step = changes.pop("on_step", None)
+        request = TrainingRequest(
+            rows=toy.rows,
+            start=toy.start,
+            output=root / "out",
+            training=settings(checkpoint_every=10),
+            schedule=ScheduleConfig(steps=STEPS, learning_rate=1e-2),
+            mixture={"cot": 2, "pot": 1},
+            cluster=cluster,
+            seed=2**62 + 1,
+            storage=root / "storage",
+            name="test",
+        )
+        return train(replace(request, **changes), on_step), root
 
     return run
 
@@ -79,6 +82,19 @@ def test_the_checkpoint_answers_in_plain_transformers(
     made = model.generate(**words("3 + 4 + 1 + 1 + 1\n", return_tensors="pt"), max_new_tokens=12, do_sample=False)
     text = words.decode(made[0])
     assert "\nThe answer is" in text and text.endswith(".</s>")
+
+
+def test_the_trained_model_itself_gives_the_figures_that_engines_are_checked_by(
+    undisturbed: tuple[TrainingResult, Path, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No replica loads the model with transformers to compute them."""
+    out = undisturbed[1] / "out"
+    assert (out / FILE).is_file()
+    computed = compute_weight_check(out, "float32")
+    monkeypatch.setattr("mmst.weight_check.compute_weight_check", None)
+    found = weight_check_of(out, "float32")
+    assert computed.fault(found.logprobs) is None
+    assert computed.difference(found.logprobs)[0] < 1e-4
 
 
 def test_training_goes_on_with_the_same_losses_after_its_worker_was_killed(

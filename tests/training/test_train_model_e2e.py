@@ -44,15 +44,7 @@ def train_model(toy: Toy, tmp_path: Path) -> Iterator[Callable[[TrainingConfig],
         paths = {"start": str(toy.start), "output": str(tmp_path / "out"), "storage": str(tmp_path / "storage")}
         schedule = ScheduleConfig(steps=STEPS)
         return TrainModel(
-            Task(
-                **paths,
-                training=training,
-                schedule=schedule,
-                steps=STEPS,
-                seed=0,
-                threads=1,
-                gpu=False,
-            )
+            Task(**paths, training=training, schedule=schedule, steps=STEPS, seed=0, threads=1, gpu=False)
         )
 
     yield made
