@@ -1,9 +1,9 @@
-"""Equations that a real model wrote, read here and by the public reader. `python benchmarks/equations.py`.
+"""Equations that a real model wrote, solved by mmst and by the public scripts of EoTD.
 
-The texts are those of ../shared/data/real_outputs.gsm8k.even.jsonl (or --texts with rows {method, text, answer,
-reference_correct}); `reference_correct` is what the public scripts made of them, all by SymPy. Texts per core-second
-are CPU time of the reading and solving that needs no sandbox; per second is wall time of everything, SymPy included.
-Prints a table and JSON lines.
+Reads ../shared/data/real_outputs.gsm8k.even.jsonl, or --texts with rows {method, text, answer, reference_correct};
+`reference_correct` is the verdict of the public scripts, which use SymPy throughout. Texts per core-second count the
+CPU time of reading and solving without the sandbox; texts per second the wall time of everything, SymPy included.
+Prints a table and a JSON line.
 """
 
 import argparse
@@ -24,20 +24,20 @@ REAL = Path(__file__).resolve().parents[2] / "shared/data/real_outputs.gsm8k.eve
 
 
 def main() -> int:
-    """Measure, print a table, then the same as a JSON line."""
+    """Measure, then print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=Path, default=REAL, help="JSON lines {method, text, answer, reference_correct}")
     parser.add_argument("--repeat", type=int, default=10, help="passes over the file without the sandbox")
     options = parser.parse_args()
     if not options.texts.exists():
-        print(f"{options.texts} is not here: name a file of texts with --texts", file=sys.stderr)
+        print(f"{options.texts}: no such file; name a file of texts with --texts", file=sys.stderr)
         return 2
     rows = [row for row in map(json.loads, options.texts.read_text("utf-8").splitlines()) if row["method"] == "eot"]
     core = time.process_time()
     quick = [attempt(row["text"]) for _ in range(options.repeat) for row in rows]
     core = time.process_time() - core
     with Sandbox() as sandbox, Comparer() as comparer:
-        solve_text("x * x = 4\nans = x", sandbox.execute)  # SymPy is warm now
+        solve_text("x * x = 4\nans = x", sandbox.execute)  # warms SymPy
         wall = time.perf_counter()
         outcomes = [solve_text(row["text"], sandbox.execute) for row in rows]
         wall = time.perf_counter() - wall

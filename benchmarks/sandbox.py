@@ -1,9 +1,9 @@
-"""Programs per core-second, by path, against a fresh interpreter per program. `python benchmarks/sandbox.py`.
+"""Programs per core-second on each path of the sandbox, and in a fresh interpreter per program.
 
-The programs are real ones with recorded outputs (../shared/data/real_programs.gsm8k.even.jsonl, or --programs with
-rows {program, expected_output}). Core-seconds are CPU time in steady state: the caller, the warm parents and every
-child; starting and warming the parents is left out. A fresh interpreter pays its start for each program, which is
-what it is; it runs a sample. Prints a table and JSON lines.
+Runs real programs with recorded outputs (../shared/data/real_programs.gsm8k.even.jsonl, or --programs with rows
+{program, expected_output}). Core-seconds are CPU time in steady state of the caller, the warm parents and their
+children, without starting the parents. The fresh interpreters, whose start counts, run a sample. Prints a table and
+JSON lines.
 """
 
 import argparse
@@ -28,13 +28,13 @@ REAL = Path(__file__).resolve().parents[2] / "shared/data/real_programs.gsm8k.ev
 
 
 def parents_seconds(sandbox: Sandbox) -> float:
-    """CPU time of the warm parents and of every child they have waited for."""
+    """CPU time of the warm parents and of the children they have waited for."""
     stats = (process_stat(pid) for pid in sandbox.pids)
     return sum(stat.cpu_seconds + stat.children_cpu_seconds for stat in stats if stat)
 
 
 def in_sandbox(name: str, rows: list[Row], repeat: int, **options: Any) -> Row:
-    """Passes over the programs, in order, in a sandbox whose parents are warm."""
+    """Run all programs `repeat` times in a sandbox whose parents are warm."""
     programs = [row["program"] for row in rows]
     with Sandbox(**options) as sandbox:
         outputs = [execution.stdout for execution in sandbox.execute_many(programs)]
@@ -55,7 +55,7 @@ def in_sandbox(name: str, rows: list[Row], repeat: int, **options: Any) -> Row:
 
 
 def fresh_interpreter(name: str, rows: list[Row]) -> Row:
-    """`python -I -c PROGRAM` for each, one after the other."""
+    """Run each program by `python -I -c`, one after the other."""
     used, own, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.process_time(), time.perf_counter()
     outputs = [
         subprocess.run([sys.executable, "-I", "-c", row["program"]], capture_output=True, text=True, check=False).stdout
@@ -73,14 +73,14 @@ def fresh_interpreter(name: str, rows: list[Row]) -> Row:
 
 
 def as_recorded(rows: Iterable[Row], outputs: Iterable[str]) -> int:
-    """How many programs printed what was recorded, a last line end aside."""
+    """How many programs printed the recorded output, up to a final line end."""
     return sum(
         output.rstrip("\n") == row["expected_output"].rstrip("\n") for row, output in zip(rows, outputs, strict=True)
     )
 
 
 def measured(rows: list[Row], repeat: int, sample: int) -> Iterable[Row]:
-    """A line of figures for each way of running, as it is measured."""
+    """The figures of each way to run the programs."""
     symbolic = [row for row in rows if "sympy" in row["program"]]
     plain = [row for row in rows if "sympy" not in row["program"]]
     yield in_sandbox("mmst, all but SymPy", plain, repeat)
@@ -92,14 +92,14 @@ def measured(rows: list[Row], repeat: int, sample: int) -> Iterable[Row]:
 
 
 def main() -> int:
-    """Measure, print a table, then the same as JSON lines."""
+    """Measure, then print a table and JSON lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=Path, default=REAL, help="JSON lines {program, expected_output}")
     parser.add_argument("--repeat", type=int, default=5, help="passes over the file on the fast path")
     parser.add_argument("--sample", type=int, default=100, help="programs for the fresh interpreter")
     options = parser.parse_args()
     if not options.programs.exists():
-        print(f"{options.programs} is not here: name a file of programs with --programs", file=sys.stderr)
+        print(f"{options.programs}: no such file; name a file of programs with --programs", file=sys.stderr)
         return 2
     rows = [json.loads(line) for line in options.programs.read_text("utf-8").splitlines()]
     figures = list(measured(rows, options.repeat, options.sample))
