@@ -21,6 +21,7 @@ def check(config: Config, root: Path) -> None:
     without starting Ray, and for a model that cannot fit into memory.
     """
     from mmst.training.memory import estimate
+    from mmst.training.sizes import UnknownSizes
 
     methods_of(config)
     check_settings(config)
@@ -28,14 +29,20 @@ def check(config: Config, root: Path) -> None:
     sets = _sets(config)
     if sets is not None:
         check_problems(config, sets)
-    memory = estimate(config.model, config.training, config.cluster, config.engine)
+    memory = None
+    try:
+        memory = estimate(config.model, config.training, config.cluster, config.engine)
+        described = memory.describe()
+    except UnknownSizes as error:
+        described = f"memory: unknown, since the model's configuration could not be downloaded: {error}"
     counts = {name: f"{len(problems):,} {name}" for name, problems in sets.by_name().items()} if sets else {}
     details = [f"problems: {', '.join(counts.values()) or f'{config.problems.train}, which is on the hub: not read'}"]
     try:
-        memory.refuse()
+        if memory is not None:
+            memory.refuse()
         details.insert(0, f"OK: mmst run would {'resume the run' if resumes else 'start a new run'} in {root}")
     finally:
-        typer.echo("\n".join(f"# {line}" for line in [*details, *memory.describe().splitlines()]))
+        typer.echo("\n".join(f"# {line}" for line in [*details, *described.splitlines()]))
     typer.echo(dump_config(config), nl=False)
 
 

@@ -209,6 +209,15 @@ def test_a_dry_run_refuses_what_a_run_refuses_later(tmp_path, capsys, setting, m
     assert message in refused(tmp_path, capsys, setting)
 
 
+def test_a_dry_run_of_a_hub_model_that_cannot_be_reached_says_so_in_one_line(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert refused(tmp_path, capsys, "model.path=nobody/no-such-model") == ""
+    verdict, *lines = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("# OK")
+    assert len([line for line in lines if line.startswith("# memory: unknown, ")]) == 1
+    assert len([line for line in lines if line.startswith("#")]) == 2
+
+
 def test_a_dry_run_refuses_gold_labels_without_reference_answers(tmp_path, capsys) -> None:
     source = tmp_path / "problems.jsonl"
     rows = [{"question": f"What is {i}?", "views": {"cot": "1", "program": "print(1)"}} for i in range(40)]
