@@ -55,8 +55,7 @@ def self_train(
     Raises
     ------
     InputError
-        Bad configuration or problems, a missing model, a directory that holds another run, or a round that kept no
-        solution.
+        Bad configuration or problems, a missing model, a directory that holds another run, a round that kept nothing.
     GaveUp
         An engine, a trainer or Ray failed repeatedly.
 
@@ -85,15 +84,15 @@ def _run_result(run: RunDirectory, stopped: str) -> RunResult:
 
     rounds = [
         RoundResult(
-            number=row["round"],
-            promoted=row["promoted"],
-            accuracy=row["accuracy"] or {},
-            intervals=row["intervals"] or {},
-            dev=row["dev"] or {},
-            pool=row["pool"],
-            seconds=row["seconds"],
+            r["round"],
+            r["promoted"],
+            r["accuracy"] or {},
+            r["intervals"] or {},
+            r["dev"] or {},
+            r["pool"],
+            r["seconds"],
         )
-        for row in status_of(run)["rounds"]
+        for r in status_of(run)["rounds"]
     ]
     last = [round_.number for round_ in rounds if round_.promoted is not None][-1]
     held = run.round(last).figures("promote")
@@ -114,6 +113,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure the accuracy of a model by every method, of votes over methods, and of a cascade.
 
+    Raises InputError for a missing model, bad problems, unknown methods or settings.
+
     Parameters
     ----------
     model
@@ -130,11 +131,6 @@ def evaluate(
         Parquet file for every answer with its verdict.
     progress
         As in `self_train`.
-
-    Raises
-    ------
-    InputError
-        A missing model, bad problems, unknown methods or settings.
 
     Examples
     --------
@@ -165,6 +161,8 @@ def solve(
 ) -> SolveResult:
     """Solve one question by every method.
 
+    Raises InputError as `evaluate`, and for `weighted` if the checkpoint has no accuracies.
+
     Parameters
     ----------
     question
@@ -174,11 +172,6 @@ def solve(
         run of the checkpoint measured it), or `cascade` (the first method that gives an answer).
     model, methods, samples, settings, progress
         As in `evaluate`.
-
-    Raises
-    ------
-    InputError
-        As `evaluate`; also for `weighted` if the checkpoint has no accuracies.
 
     Examples
     --------
@@ -204,6 +197,8 @@ def experiment(
     Finished arms are never repeated, and arms share round 0 where they can. Intervals are bootstrapped over seeds and
     problems; every two arms have an exact McNemar test.
 
+    Raises InputError for a bad file, an unknown control, and arms that cannot share round 0.
+
     Parameters
     ----------
     file
@@ -215,11 +210,6 @@ def experiment(
         Multiplies the settings that the file lists as `scaled`.
     progress
         As in `self_train`.
-
-    Raises
-    ------
-    InputError
-        A bad file, an unknown control, or arms that cannot share round 0.
 
     Examples
     --------
@@ -239,10 +229,7 @@ def experiment(
 def verify_run(run_dir: str | Path) -> Audit:
     """Check every manifest, checksum, row count and reference of the run in a directory or at a URL.
 
-    Raises
-    ------
-    InputError
-        There is no run.
+    Raises InputError if there is no run.
 
     Examples
     --------

@@ -66,15 +66,14 @@ def experiment(
 
     Example: mmst experiment experiments/mmst.yaml
     """
+    from rich.markdown import Markdown
+
     from mmst import api
-    from mmst.experiments.tables import rich_table
     from mmst.progress import Reporter
 
     report = Reporter()
     result = api.experiment(file, out_dir, scale=scale, progress=report)
-    for name, title in (("test", "test problems"), ("transfer", "related task, not trained on")):
-        if result.tables[name]:
-            report.console.print(rich_table(result.tables[name], title))
+    report.console.print(Markdown((result.directory / "table.md").read_text()))
     report.line(f"{result.directory}: table.md, table.json, results.jsonl, plot.png")
 
 

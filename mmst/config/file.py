@@ -43,17 +43,16 @@ def load_config(config: str | Path | Mapping[str, Any] | Config, settings: Setti
         return build_config(with_settings(config.model_dump(), settings)) if settings else config
     if isinstance(config, Mapping):
         return build_config(with_settings(config, settings))
-    return build_config(with_settings(_read(config), settings), str(config))
+    return build_config(with_settings(read_yaml(config), settings), str(config))
 
 
-def _read(path: str | Path) -> Mapping[str, Any]:
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML file of keys and values. Raises InputError that names the file."""
     try:
-        text = Path(path).read_text()
+        tree = yaml.safe_load(Path(path).read_text()) or {}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        tree = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(tree, dict):
         raise InputError(f"{path}: expected keys and values, found {type(tree).__name__}")

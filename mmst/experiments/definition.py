@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmst.config import Config
-from mmst.config.file import build_config, with_settings
+from mmst.config.file import build_config, read_yaml, with_settings
 from mmst.errors import InputError
 
 
@@ -77,27 +76,15 @@ class Experiment(BaseModel):
 def read_experiment(source: Path | Mapping[str, Any], scale: float = 1.0) -> Experiment:
     """Read and check an experiment from a YAML file, or from a mapping whose `base` is a mapping or relative to the
     working directory. Raises InputError."""
-    tree = _yaml(source) if isinstance(source, Path) else dict(source)
+    tree = read_yaml(source) if isinstance(source, Path) else dict(source)
     if isinstance(base := tree.get("base"), str):
-        tree["base"] = _yaml(source.parent / base if isinstance(source, Path) else Path(base))
+        tree["base"] = read_yaml(source.parent / base if isinstance(source, Path) else Path(base))
     try:
         experiment = Experiment.model_validate(tree)
         _check(experiment)
         return experiment if scale == 1.0 else experiment.multiplied(scale)
     except (ValidationError, InputError) as error:
         raise InputError(f"{source if isinstance(source, Path) else 'experiment'}: {error}") from error
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(tree, dict):
-        raise InputError(f"{path}: expected keys and values, found {type(tree).__name__}")
-    return tree
 
 
 def _check(experiment: Experiment) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from mmst.experiments.results import ENSEMBLES
 
 _NAMES = {"vote": "majority vote", "weighted": "weighted vote", "any": "any method"}
@@ -39,14 +37,6 @@ def page(tables: Mapping[str, Sequence[Mapping[str, Any]]], control: str) -> str
             + _phi(tables["phi"])
         )
     return "\n".join(parts)
-
-
-def rich_table(table: Sequence[Mapping[str, Any]], problems: str) -> Table:
-    """Accuracies and differences for a terminal."""
-    drawn = Table(*_COLUMNS, title=f"{problems}: mean over seeds, {_INTERVALS}", title_justify="left")
-    for row in table:
-        drawn.add_row(*_cells(row))
-    return drawn
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:

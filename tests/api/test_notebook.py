@@ -31,9 +31,11 @@ async def cells():
     import ray
     clean = not ray.is_initialized()
     run = mmst.self_train(config, root, progress=False)
-    found = mmst.evaluate(run.checkpoint, f"{root}/problems/test.jsonl", samples=2, progress=False)
+    settings = {"sampling.max_tokens": 64}
+    tests = f"{root}/problems/test.jsonl"
+    found = mmst.evaluate(run.checkpoint, tests, samples=2, settings=settings, progress=False)
     question = found.rows[0].prompt.splitlines()[0]
-    solved = mmst.solve(question, run.checkpoint, samples=2, settings={"sampling.max_tokens": 64}, progress=False)
+    solved = mmst.solve(question, run.checkpoint, samples=2, settings=settings, progress=False)
     same = handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     await asyncio.sleep(0)
     return {
