@@ -6,7 +6,7 @@ the problems, the first method that executes on 78.6 to 81.4 %.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,12 +30,12 @@ def vote(answers: Answers, trust: Mapping[str, float]) -> Choice:
     `trust` is each method's accuracy on dev problems. A tie goes to the answer of the most trusted method, or of the
     first method if none is trusted more.
     """
-    return _heaviest(answers, trust, weighted=False)
+    return _heaviest(answers, trust, dict.fromkeys(answers, 1.0))
 
 
 def weighted(answers: Answers, trust: Mapping[str, float]) -> Choice:
     """A vote in which a sample weighs as much as its method's accuracy on dev problems (`trust`)."""
-    return _heaviest(answers, trust, weighted=True)
+    return _heaviest(answers, trust, trust)
 
 
 def cascade(answers: Answers, order: Sequence[str]) -> Choice:
@@ -45,17 +45,15 @@ def cascade(answers: Answers, order: Sequence[str]) -> Choice:
     return Choice(key, given.count(key) if key is not None else 0, len(given))
 
 
-def _heaviest(answers: Answers, trust: Mapping[str, float], *, weighted: bool) -> Choice:
+def _heaviest(answers: Answers, trust: Mapping[str, float], weights: Mapping[str, float]) -> Choice:
     weight: dict[str, float] = defaultdict(float)
-    count: dict[str, int] = defaultdict(int)
+    count: Counter[str] = Counter()
     best: dict[str, tuple[float, int]] = {}
     for place, (method, samples) in enumerate(answers.items()):
         for key in samples:
             if key is not None:
-                weight[key] += trust.get(method, 0.0) if weighted else 1.0
                 count[key] += 1
+                weight[key] += weights.get(method, 0.0)
                 best[key] = max(best.get(key, (-1.0, 0)), (trust.get(method, 0.0), -place))
-    if not count:
-        return Choice(None, 0, 0)
-    key = max(count, key=lambda key: (weight[key], best[key]))
-    return Choice(key, count[key], sum(count.values()))
+    key = max(count, key=lambda key: (weight[key], best[key]), default=None)
+    return Choice(key, count[key] if key is not None else 0, count.total())

@@ -1,7 +1,4 @@
-"""`mmst.json`, the file in a checkpoint that says how to prompt it.
-
-`evaluate`, `solve` and the next round read it, so nobody has to repeat the settings of the run.
-"""
+"""`mmst.json`, the file in a checkpoint that says how to prompt it, so that the settings need not be repeated."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from mmst.methods.prompts import AnyStyle, PromptFormat
 
 CARD = "mmst.json"
 HELD_OUT = "held_out.json"
-"""Written beside the card after an evaluation: each method's dev accuracy, for weighted votes."""
+"""The file beside it with each method's dev accuracy, for weighted votes."""
 
 
 def card_of(prompt_format: PromptFormat, methods: Sequence[Method], **more: Any) -> dict[str, Any]:
@@ -34,7 +31,7 @@ def card_of(prompt_format: PromptFormat, methods: Sequence[Method], **more: Any)
 
 
 def prompt_format_of(checkpoint: str | Path, style: AnyStyle = "auto") -> PromptFormat:
-    """How to prompt a checkpoint: as its `mmst.json` says, else in the given style, else as its tokenizer allows.
+    """How to prompt a checkpoint: by its `mmst.json`, else in the given style, else by its chat template if it has one.
 
     Raises InputError for an `mmst.json` that cannot be read, and for style `chat` without a chat template.
     """
@@ -66,7 +63,7 @@ def read_card(checkpoint: str | Path) -> dict[str, Any] | None:
 
 
 def held_out_accuracy(checkpoint: str | Path) -> dict[str, float]:
-    """Dev accuracy by method, as measured by the run that made the checkpoint; empty if unknown."""
+    """Dev accuracy by method, measured by the run that trained the checkpoint; empty if unknown."""
     try:
         return dict(json.loads((Path(checkpoint) / HELD_OUT).read_text())["accuracy"])
     except FileNotFoundError:
@@ -76,16 +73,16 @@ def held_out_accuracy(checkpoint: str | Path) -> dict[str, float]:
 
 
 def role_of(checkpoint: Path | str, role: str) -> Path | str:
-    """The checkpoint of a role that belongs to a solver's checkpoint: as its `mmst.json` says, else the solver's own."""
+    """The checkpoint of a role: the one that the `mmst.json` of the solver's checkpoint names, else the solver's."""
     place = (read_card(checkpoint) or {}).get("roles", {}).get(role)
     return (Path(checkpoint) / place).resolve() if place else checkpoint
 
 
 def chat_template(checkpoint: str | Path) -> Callable[[list[dict[str, str]]], str] | None:
-    """A function that renders messages with the checkpoint's own chat template, or None."""
+    """A function that renders messages with the chat template of a checkpoint; None if it has none."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
+    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint), trust_remote_code=False)
     if not tokenizer.chat_template:
         return None
     return lambda messages: str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))

@@ -66,41 +66,31 @@ class PromptFormat:
 
     def to_solve(self, task: str, task_prompt: TaskPrompt, shown: str) -> str:
         """The prompt for a task on `shown`: a question, or the dialogue of a Socratic turn."""
-        instruction = self.instructions.get(task, task_prompt.solve)
-        if self.style == "tuned":
-            return f"{shown}\n{instruction}\n"
-        if self.style == "chat":
-            return self._chat(f"{shown}\n\n{instruction} {task_prompt.explain}")
-        examples = [f"Question: {e.question}\n{instruction}\n{e.solution}" for e in task_prompt.few_shot]
-        return "\n\n".join([task_prompt.explain, *examples, f"Question: {shown}\n{instruction}\n"])
+        examples = ((example.question, example.solution) for example in task_prompt.few_shot)
+        return self._prompt(shown, self.instructions.get(task, task_prompt.solve), task_prompt.explain, examples)
 
     def to_translate(
-        self,
-        task: str,
-        target: TaskPrompt,
-        shown: str,
-        question: str | None,
-        examples: Iterable[tuple[str, str]],
+        self, task: str, target: TaskPrompt, shown: str, question: str | None, examples: Iterable[tuple[str, str]]
     ) -> str:
         """The prompt to rewrite a solution, with or without its question.
 
         `examples` are few-shot pairs of a solution, with its question if `question` is shown, and its translation.
         """
-        instruction = self.instructions.get(task, target.translate)
+        shown = f"\nA correct solution:\n{shown}" if self.style == "chat" else shown
         above = f"{question}\n" if question else ""
+        return self._prompt(above + shown, self.instructions.get(task, target.translate), target.explain, examples)
+
+    def _prompt(self, shown: str, instruction: str, explain: str, examples: Iterable[tuple[str, str]]) -> str:
         if self.style == "tuned":
-            return f"{above}{shown}\n{instruction}\n"
-        if self.style == "chat":
-            return self._chat(f"{above}\nA correct solution:\n{shown}\n\n{instruction} {target.explain}")
-        shots = [f"Question: {given}\n{instruction}\n{translation}" for given, translation in examples]
-        return "\n\n".join([target.explain, *shots, f"Question: {above}{shown}\n{instruction}\n"])
+            return f"{shown}\n{instruction}\n"
+        if self.style == "base":
+            shots = [f"Question: {given}\n{instruction}\n{solution}" for given, solution in examples]
+            return "\n\n".join([explain, *shots, f"Question: {shown}\n{instruction}\n"])
+        if self.template is None:
+            raise InputError("style `chat` needs a tokenizer with a chat template; use `base` or `tuned`")
+        return self.template([{"role": "user", "content": f"{shown}\n\n{instruction} {explain}"}])
 
     def with_answer(self, question: str, answer: str) -> str:
         """The question with its answer, for rationalization (STaR)."""
         how = "" if self.style == "tuned" else " Work out how it comes about; do not merely state it."
         return f"{question}\n(The answer is {answer}.{how})"
-
-    def _chat(self, content: str) -> str:
-        if self.template is None:
-            raise InputError("style `chat` needs a tokenizer with a chat template; use `base` or `tuned`")
-        return self.template([{"role": "user", "content": content}])

@@ -42,21 +42,31 @@ def program_calculates(text: str) -> bool:
             for node in (ast.walk(value) if value else ())
         )
 
+    bindings = [binding for node in nodes if (binding := _binding(node))]
     known = -1
-    while len(calculated) > known:  # a name may be used above its place in the walk
+    while len(calculated) > known:  # a name may be used above its binding
         known = len(calculated)
-        for node in nodes:
-            if isinstance(node, ast.FunctionDef):
-                if any(calculates(inner.value) for inner in ast.walk(node) if isinstance(inner, ast.Return)):
-                    calculated.add(node.name)
-            elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.For) and calculates(node.iter)):
-                calculated |= _names(node.target)
-            elif isinstance(node, ast.Assign) and calculates(node.value):
-                calculated |= {name for target in node.targets for name in _names(target)}
-            elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and calculates(node.value):
-                calculated |= _names(node.target)
+        for names, values in bindings:
+            if any(map(calculates, values)):
+                calculated |= names
     printed = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "print")
     return any(calculates(value) for call in printed for value in call.args) or bool({"ans", "solution"} & calculated)
+
+
+def _binding(node: ast.AST) -> tuple[set[str], list[ast.AST | None]] | None:
+    """The names that a statement binds, and the values that they come from."""
+    match node:
+        case ast.FunctionDef(name=name):
+            return {name}, [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+        case ast.Assign(targets=targets, value=value):
+            return {name for target in targets for name in _names(target)}, [value]
+        case ast.AnnAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
+            return _names(target), [value]
+        case ast.For(target=target, iter=value):
+            return _names(target), [value]
+        case ast.AugAssign(target=target):
+            return _names(target), [node]
+    return None
 
 
 def _parsed(text: str) -> ast.Module | None:

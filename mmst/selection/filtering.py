@@ -93,21 +93,20 @@ def over_balance(decisions: Iterable[FilterDecision], factor: float | None) -> s
     A method that kept nothing does not count. A problem's further solutions go before its only one; a hash of the id
     decides between equals. Without a factor nothing is dropped.
     """
-    by_method: dict[str, list[tuple[str, str]]] = {}
+    by_method: dict[str, list[FilterDecision]] = {}
     for row in decisions if factor is not None else ():
         if row.kept:
-            by_method.setdefault(row.method, []).append((row.solution_id, row.problem_id))
+            by_method.setdefault(row.method, []).append(row)
     most = max(1, int((factor or 0) * min(map(len, by_method.values()), default=0)))
-    return {solution_id for rows in by_method.values() for solution_id in _first_to_stay(rows)[most:]}
-
-
-def _first_to_stay(rows: list[tuple[str, str]]) -> list[str]:
-    copies: Counter[str] = Counter()
-    ranked = []
-    for solution_id, problem_id in sorted(rows, key=lambda row: _hash(row[0])):
-        copies[problem_id] += 1
-        ranked.append((copies[problem_id], solution_id))
-    return [solution_id for _, solution_id in sorted(ranked, key=lambda row: row[0])]
+    surplus: set[str] = set()
+    for rows in by_method.values():
+        copies: Counter[str] = Counter()
+        ranked = []
+        for row in sorted(rows, key=lambda row: _hash(row.solution_id)):
+            copies[row.problem_id] += 1
+            ranked.append((copies[row.problem_id], row.solution_id))
+        surplus.update(name for _, name in sorted(ranked, key=lambda pair: pair[0])[most:])
+    return surplus
 
 
 def _hash(text: str) -> bytes:

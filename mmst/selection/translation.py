@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from mmst.selection.labels import order
@@ -18,20 +19,17 @@ def plan_translations(
 ) -> list[tuple[Solution, Method]]:
     """Pair every kept native solution with each other method, at most `config.per_problem` per problem and target.
 
-    If there are more, their methods take turns, each with its earliest sample first. The plan is sorted by problem,
-    target and source, independently of the order of the solutions.
+    If there are more, their methods take turns, each with its earliest sample first. The plan is sorted by problem and
+    target, independently of the order of the solutions.
     """
     by_problem: dict[str, dict[str, list[Solution]]] = {}
     for solution in sorted(kept, key=order):
         if solution.origin_id is None:
             by_problem.setdefault(solution.problem_id, {}).setdefault(solution.method, []).append(solution)
     plan = []
-    for problem_id in sorted(by_problem):
+    for _, by_method in sorted(by_problem.items()):
         for target in methods:
-            sources = [rows for method, rows in sorted(by_problem[problem_id].items()) if method != target.name]
-            turns = sorted(
-                ((turn, number, row) for number, rows in enumerate(sources) for turn, row in enumerate(rows)),
-                key=lambda entry: entry[:2],
-            )
-            plan += [(row, target) for *_, row in turns[: config.per_problem]]
+            sources = [rows for method, rows in sorted(by_method.items()) if method != target.name]
+            in_turn = (row for turn in zip_longest(*sources) for row in turn if row)
+            plan += [(row, target) for row in islice(in_turn, config.per_problem)]
     return plan

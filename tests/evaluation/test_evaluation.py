@@ -4,7 +4,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmst.evaluation import (
@@ -47,12 +47,14 @@ def test_wilson_intervals_are_the_published_ones(successes: int, n: int, low: fl
     assert wilson(successes, n) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_intervals_hold_the_share_and_stay_within_bounds(pair: tuple[int, int]) -> None:
     low, high = wilson(*pair)
     assert 0 <= low <= pair[0] / pair[1] <= high <= 1
 
 
+@settings(deadline=None)  # a busy machine takes longer than the default
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_mcnemar_is_the_exact_two_sided_binomial(gained: int, lost: int) -> None:
     n = gained + lost
@@ -65,6 +67,7 @@ def test_mcnemar_of_many_problems_neither_overflows_nor_takes_long() -> None:
     assert 0 <= mcnemar(60_000, 40_000) < 1e-300 or mcnemar(60_000, 40_000) == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60))
 def test_phi_is_the_correlation_of_successes(pairs: list[tuple[bool, bool]]) -> None:
     cells = [pairs.count(cell) for cell in itertools.product([True, False], repeat=2)]
