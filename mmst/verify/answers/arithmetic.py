@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ _SIGNS = {
     "times": "*", "multiplied by": "*", "÷": "/", "\\div": "/", "divided by": "/", "−": "-", "–": "-", "plus": "+",
     "minus": "-",
 }  # fmt: skip
+_OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _UNIT_SIGNS = ("$", "€", "£", "¥", "¢", "°", '"', "'")
 
 
@@ -45,7 +47,7 @@ _OPEN_ENDED = _words(
 )
 """Words that may change the value of the expression beside them."""
 _WHOSE = _words("of the her his their its my our those these all remaining total")
-"""Words of which `2/3 of the` and the like are made."""
+"""Words of phrases such as `2/3 of the`."""
 _NO_UNITS = _words(
     "because since so as then thus therefore hence if when while which that and or but of is are was were be has have "
     "had he she it they we you"
@@ -54,8 +56,11 @@ _NO_UNITS = _words(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind` is number, variable, percent, operator, open, close, equal or gap (whatever is no arithmetic); `text` is
-    an operator's one spelling. `value` and `places` (decimals shown) are a number's, `units` the words behind it."""
+    """`kind` is number, variable, percent, operator, open, close, equal, or gap for anything else.
+
+    `text` is an operator's one spelling; `value` and `places` (decimals shown) are a number's; `units` are the words
+    behind a number, a percent sign or a closing parenthesis.
+    """
 
     kind: str
     text: str
@@ -66,12 +71,15 @@ class Token:
     units: frozenset[str] = frozenset()
 
 
+_END = Token("equal", "", -1, -1)  # ends like a side of an equation, and touches nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A value that was written down.
+    """A value as it was written.
 
-    `values` are its readings with percent as a hundredth and as points, none where it isn't known (variables,
-    division by zero). `begins` is what its last operation is done to: a chain may go on from it.
+    `values` are its readings with percent as a hundredth and as points, None where unknown (variables, division by
+    zero). `begins` is the left operand of its last operation: a chain may continue from there.
     """
 
     values: tuple[Fraction | None, Fraction | None]
@@ -85,7 +93,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """An expression at its place in the text, the units in it, and whether what stands beside it may change it."""
+    """An expression, its half-open span in the text, its units, and whether its neighbours may change its value."""
 
     expression: Expression
     start: int
@@ -95,30 +103,24 @@ class Side:
 
 
 def tokens_of(text: str, start: int, end: int) -> list[Token]:
-    """The tokens of a span; units are part of what they belong to."""
-    raw = [_token(match) for match in _TOKEN.finditer(text, start, end)]
-    if (
-        start in (0, text.rfind("\n", 0, start) + 1)
-        and raw
-        and raw[0].kind == "operator"
-        and text[raw[0].end].isspace()
-    ):
-        raw = raw[1:]  # a bullet
+    """The tokens of a span; units are part of the token that they belong to."""
+    raw = [*map(_token, _TOKEN.finditer(text, start, end)), _END]
+    at_line_start = start in (0, text.rfind("\n", 0, start) + 1)
+    at = int(at_line_start and raw[0].kind == "operator" and text[raw[0].end].isspace())  # skip a bullet
     tokens: list[Token] = []
-    at = 0
-    while at < len(raw):
+    while raw[at] is not _END:
         token = raw[at]
-        at += 1
         if token.kind == "number":
-            token, at = _fraction(text, raw, at - 1)
-        if token.kind == "gap":
-            token = _variable(raw, at - 1)
+            token, at = _fraction(text, raw, at)
+        elif token.kind == "gap":
+            token = _variable(token, raw[at + 1])
+        at += 1
         tokens.append(token)
         if token.kind in ("number", "close", "percent"):
-            units, at, joint = _units(raw, at, token, tokens)
+            units, at, product = _units(raw, at, tokens)
             if units:
                 tokens[-1] = replace(token, units=token.units | units, end=raw[at - 1].end)
-            tokens += joint
+            tokens += product
     return tokens
 
 
@@ -137,18 +139,20 @@ def _token(match: re.Match[str]) -> Token:
 
 
 def _fraction(text: str, raw: Sequence[Token], at: int) -> tuple[Token, int]:
-    """The number at a place and where it ends: `2 1/2`, `2 and 1/2` are one, and so is what 6 is divided by in
-    `6 / 1/4`, as the spaces say."""
+    """The number at a place, and the place of its last token.
+
+    `2 1/2` and `2 and 1/2` are one number, and so is the divisor in `6 / 1/4`, as the spaces show.
+    """
     here = raw[at]
-    after = at + 1 + (len(raw) > at + 1 and raw[at + 1].text == "and")
+    after = at + 1 + (raw[at + 1].text == "and")
     if (part := _tight(raw, after)) and text[here.end : raw[after].start].strip() in ("", "and"):
         whole = not here.places and here.end < raw[after].start and part.value < 1
         if whole and not raw[after].units:
-            return replace(here, end=part.end, value=here.value + part.value), after + 3
+            return replace(here, end=part.end, value=here.value + part.value), after + 2
     divided = at > 0 and raw[at - 1].text == "/" and raw[at - 1].end < here.start
     if divided and (part := _tight(raw, at)):
-        return part, at + 3
-    return here, at + 1
+        return part, at + 2
+    return here, at
 
 
 def _tight(raw: Sequence[Token], at: int) -> Token | None:
@@ -162,32 +166,29 @@ def _tight(raw: Sequence[Token], at: int) -> Token | None:
     return replace(top, end=bottom.end, value=top.value / bottom.value)
 
 
-def _variable(raw: list[Token], at: int) -> Token:
-    """A single letter, or a name with an underscore, stands for a number where arithmetic is next to it."""
-    token = raw[at]
-    if not (len(token.text) == 1 and token.text.isalpha()) and "_" not in token.text:
-        return token
-    after = raw[at + 1].kind if at + 1 < len(raw) else "equal"
-    return replace(token, kind="variable") if after in ("operator", "equal", "close") else token
+def _variable(token: Token, after: Token) -> Token:
+    """A single letter, or a name with an underscore, is a variable when arithmetic follows."""
+    named = "_" in token.text or (len(token.text) == 1 and token.text.isalpha())
+    return replace(token, kind="variable") if named and after.kind in ("operator", "equal", "close") else token
 
 
-def _units(raw: list[Token], at: int, token: Token, before: list[Token]) -> tuple[frozenset[str], int, list[Token]]:
-    """The unit words from `at` on, where they end, and the multiplication that an `of` behind them means.
+def _units(raw: list[Token], at: int, before: list[Token]) -> tuple[frozenset[str], int, list[Token]]:
+    """The unit words from `at` on, where they end, and the multiplication meant by an `of` in `2/3 of the`.
 
     Words between two numbers belong to neither, unless an operator or the end of the expression follows them.
     """
     words, end = [], at
-    while end < len(raw):
+    while True:
         here, touching = raw[end], raw[end].start == raw[end - 1].end
-        slash = here.text == "/" or (here.text == "-" and touching)
-        if here.kind == "operator" and slash and _is_unit(raw, end + 1):
+        joint = here.kind == "operator" and (here.text == "/" or (here.text == "-" and touching))
+        if joint and _is_unit(raw, end + 1):
             end += 1
         elif not (_is_unit(raw, end) or (here.text in _UNIT_SIGNS and touching)):
             break
         words.append(raw[end].text.casefold())
         end += 1
-    follows = raw[end].kind if end < len(raw) else "equal"
-    fraction = token.kind == "percent" or (len(before) > 1 and before[-2].text == "/")
+    follows = raw[end].kind
+    fraction = before[-1].kind == "percent" or (len(before) > 1 and before[-2].text == "/")
     if words[:1] == ["of"] and _WHOSE.issuperset(words) and follows in ("number", "open") and fraction:
         return frozenset(), end, [Token("operator", "*", raw[at].start, raw[end - 1].end)]
     if not words or words[0] in _OPEN_ENDED or words[0] in _NO_UNITS:
@@ -199,9 +200,10 @@ def _units(raw: list[Token], at: int, token: Token, before: list[Token]) -> tupl
 
 def _is_unit(raw: list[Token], at: int) -> bool:
     """Whether a token may be a word of a unit: not a variable, nor a letter that touches its number."""
-    if at >= len(raw) or raw[at].kind != "gap" or not raw[at].text.replace("-", "").isalpha():
+    token = raw[at]
+    if token.kind != "gap" or not token.text.replace("-", "").isalpha():
         return False
-    return len(raw[at].text) > 1 or (raw[at].text in "amghslL" and raw[at].start > raw[at - 1].end)
+    return len(token.text) > 1 or (token.text in "amghslL" and token.start > raw[at - 1].end)
 
 
 def leading(tokens: Sequence[Token]) -> Side | None:
@@ -226,10 +228,9 @@ def trailing(tokens: Sequence[Token]) -> Side | None:
             continue
         skipped = [token.kind for token in tokens[first:start]]
         beside = [token for token in tokens[:first] if token.text.casefold() not in _WHOSE][-1:]
-        harmless = skipped == ["number", "close"] or {"open"}.issuperset(skipped)  # `1) 3 + 4`, `(3 + 4`
         doubtful = (
             len(tokens) == MAX_TOKENS
-            or not harmless
+            or not (skipped == ["number", "close"] or {"open"}.issuperset(skipped))  # `1) 3 + 4`, `(3 + 4`
             or any(token.kind == "operator" or token.text.casefold() in _OPEN_ENDED for token in tokens[:first][-2:])
             or any(map(_may_change, beside))
         )
@@ -249,10 +250,10 @@ def _may_change(token: Token) -> bool:
 
 
 class _Parser:
-    """Precedence climbing that stops, without harm, where no arithmetic follows any more."""
+    """Recursive descent that stops where the arithmetic ends; its methods return None where no operand follows."""
 
     def __init__(self, tokens: Sequence[Token]) -> None:
-        self.tokens = tokens
+        self.tokens = [*tokens, _END]
         self.at = 0
         self.depth = 0
 
@@ -262,104 +263,85 @@ class _Parser:
     def _product(self) -> Expression | None:
         return self._chain(self._power, "*/")
 
-    def _chain(self, part: Callable[[], Expression | None], operators: str) -> Expression | None:
+    def _chain(self, part: Callable[[], Expression | None], signs: str) -> Expression | None:
         left = part()
         while left is not None:
             at = self.at
-            operator = self._operator(operators)
-            right = part() if operator else None
-            if operator is None or right is None:
+            sign = self._sign(signs)
+            right = part() if sign else None
+            if right is None:
                 self.at = at
                 return left
-            left = _operate(operator, left, right)
+            left = _operate(sign, left, right)
         return None
 
-    def _operator(self, operators: str) -> str | None:
-        token = self._peek()
-        if token is None:
-            return None
-        if token.kind == "operator" and token.text in operators:
+    def _sign(self, signs: str) -> str:
+        """The next operator if it is one of these, a multiplication where factors touch, or an empty string."""
+        token = self.tokens[self.at]
+        if token.kind == "operator" and token.text in signs:
             self.at += 1
             return token.text
         touching = self.at > 0 and self.tokens[self.at - 1].end == token.start
-        return "*" if touching and "*" in operators and token.kind in ("open", "variable") else None
+        return "*" if touching and "*" in signs and token.kind in ("open", "variable") else ""
 
     def _power(self) -> Expression | None:
         base, at = self._operand(), self.at
-        if base is None or self._operator("^") is None:
-            return base
-        exponent = self._operand()
-        if exponent is None:
+        exponent = self._operand() if base and self._sign("^") else None
+        if base is None or exponent is None:
             self.at = at
             return base
         return _power(base, exponent)
 
     def _operand(self) -> Expression | None:
-        token = self._peek()
-        if token is None:
-            return None
+        token = self.tokens[self.at]
         self.at += 1
-        if token.kind == "operator" and token.text == "-":
-            after = self._peek()
-            tight = after is not None and after.start == token.end  # else it is a bullet or a dash
-            inner = self._operand() if tight else None
-            return _operate("-", _number(Fraction(0)), inner, sign=True) if inner else None
         if token.kind == "number":
-            return self._percent(_number(token.value, token.places))
+            return self._percent(Expression((token.value, token.value), str(token.value), places=token.places))
         if token.kind == "variable":
             return Expression((None, None), token.text)
+        if token.kind == "operator" and token.text == "-":
+            tight = self.tokens[self.at].start == token.end  # else it is a bullet or a dash
+            inner = self._operand() if tight else None
+            if inner is None:
+                return None
+            hundredth, points = (None if value is None else -value for value in inner.values)
+            return replace(inner, values=(hundredth, points), key=f"-{inner.key}", begins=None)
         if token.kind == "open" and self.depth < MAX_DEPTH:
             self.depth += 1
             inner = self.sum()
             self.depth -= 1
-            closing = self._peek()
-            if inner and closing and closing.kind == "close":
+            if inner and self.tokens[self.at].kind == "close":
                 self.at += 1
                 return self._percent(inner)
         return None
 
     def _percent(self, inner: Expression) -> Expression:
-        token = self._peek()
-        if token is None or token.kind != "percent":
+        if self.tokens[self.at].kind != "percent":
             return inner
         self.at += 1
         hundredth, points = inner.values
         values = None if hundredth is None else hundredth / 100, points
         return replace(inner, values=values, key=f"{inner.key}%", percent=True, begins=None)
 
-    def _peek(self) -> Token | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
 
-
-def _number(value: Fraction, places: int = 0) -> Expression:
-    return Expression((value, value), str(value), places=places)
-
-
-def _operate(operator: str, left: Expression, right: Expression, sign: bool = False) -> Expression:
-    values = tuple(_value(operator, a, b) for a, b in zip(left.values, right.values, strict=True))
+def _operate(sign: str, left: Expression, right: Expression) -> Expression:
     return Expression(
-        (values[0], values[1]),
-        f"{operator}{right.key}" if sign else f"({left.key}{operator}{right.key})",
-        operations=right.operations if sign else left.operations + right.operations + 1,
-        places=right.places if sign else 0,
+        (_value(sign, left.values[0], right.values[0]), _value(sign, left.values[1], right.values[1])),
+        f"({left.key}{sign}{right.key})",
+        operations=left.operations + right.operations + 1,
         percent=left.percent or right.percent,
-        mixes_percent=left.mixes_percent
-        or right.mixes_percent
-        or (operator in "+-" and not sign and left.percent != right.percent),
-        begins=None if sign else left,
+        mixes_percent=left.mixes_percent or right.mixes_percent or (sign in "+-" and left.percent != right.percent),
+        begins=left,
     )
 
 
-def _value(operator: str, a: Fraction | None, b: Fraction | None) -> Fraction | None:
-    if a is None or b is None or (operator == "/" and not b):
-        return None
-    return a + b if operator == "+" else a - b if operator == "-" else a * b if operator == "*" else a / b
+def _value(sign: str, a: Fraction | None, b: Fraction | None) -> Fraction | None:
+    return None if a is None or b is None or (sign == "/" and not b) else _OPERATIONS[sign](a, b)
 
 
 def _power(base: Expression, exponent: Expression) -> Expression:
     a, b = base.values[0], exponent.values[0]
-    known = a is not None and b is not None and b.denominator == 1 and 0 <= b <= MAX_DIGITS
-    if known and a is not None and b is not None:
-        known = len(str(a)) * int(b) <= MAX_DIGITS
-    value = a ** int(b) if known and a is not None and b is not None else None
+    value = None
+    if a is not None and b is not None and b.denominator == 1 and b >= 0 and len(str(a)) * b <= MAX_DIGITS:
+        value = a ** int(b)
     return Expression((value, value), f"({base.key}^{exponent.key})", base.operations + 1, begins=base)

@@ -9,13 +9,11 @@ import queue
 import selectors
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from mmst.errors import InputError
@@ -27,12 +25,17 @@ from mmst.verify.answers.reading import read_answer
 
 _PROGRAM = Path(__file__).with_name("symbolic.py")
 _START_SECONDS = 120.0
-_PATIENCE = 12  # a loaded machine does not turn a slow verdict into none
+_PATIENCE = 12  # wall-clock seconds per CPU second, so that a loaded machine does not lose slow verdicts
 _REMEMBERED = 100_000
+_WAITING = 512
 
 
 def read_or_find(text: str) -> Answer | None:
-    """A bare answer, or else the last stated answer of a text."""
+    """Read a bare answer, or else find the last answer that a text states; None if there is neither. Never raises.
+
+    >>> read_or_find("3/4").key, read_or_find("She sells 9 * 2 = 18. The answer is $18 per day.").key
+    ('3/4', '18')
+    """
     if not states_answer(text) and (answer := read_answer(text)) is not None:
         return answer
     found = find_answer(text)
@@ -46,7 +49,7 @@ def _cpu_seconds(pid: int) -> float:
 
 
 class _Worker:
-    """One process with Math-Verify in it; started when first asked, again after it was killed."""
+    """A process with Math-Verify in it; started when first needed, and again after it was killed."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
@@ -54,57 +57,55 @@ class _Worker:
 
     def ask(self, gold: str, prediction: str, seconds: float) -> Comparison:
         try:
-            if self.process is None or self.process.poll() is not None:
-                self._start()
-            assert self.process is not None and self.process.stdin is not None
-            request = json.dumps({"gold": gold, "prediction": prediction, "seconds": seconds})
-            self.process.stdin.write(request.encode() + b"\n")
-            self.process.stdin.flush()
-            reply = self._line(seconds)
+            process = self._running()
+            assert process.stdin is not None
+            process.stdin.write(json.dumps({"gold": gold, "prediction": prediction, "seconds": seconds}).encode())
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            reply = self._reply(process, seconds)
         except OSError as error:
             self.kill()
             return Comparison(None, f"the symbolic worker failed: {error}")
-        if reply is None:
-            died = self.process.poll() is not None
-            self.kill()
-            return Comparison(
-                None, "the symbolic worker died" if died else f"no symbolic verdict within {seconds:g} s of CPU"
-            )
-        return Comparison(reply["equal"], reply["reason"])
-
-    def _start(self) -> None:
+        if reply is not None:
+            return Comparison(reply["equal"], reply["reason"])
+        died = process.poll() is not None
         self.kill()
-        environment = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+        reason = "the symbolic worker died" if died else f"no symbolic verdict within {seconds:g} s of CPU"
+        return Comparison(None, reason)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self.process is not None and self.process.poll() is None:
+            return self.process
+        self.kill()
         self.process = subprocess.Popen(
             [sys.executable, "-I", str(_PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
             cwd="/",
             start_new_session=True,
         )
-        if self._line(_START_SECONDS) is None:
-            self.kill()
+        if self._reply(self.process, _START_SECONDS) is None:
             raise OSError("it did not start")
+        return self.process
 
-    def _line(self, seconds: float) -> dict[str, Any] | None:
-        """The next reply; None when the process ends, has used so many CPU seconds, or twelve times that passed."""
-        assert self.process is not None and self.process.stdout is not None
-        start, used = time.monotonic(), _cpu_seconds(self.process.pid)
+    def _reply(self, process: subprocess.Popen[bytes], seconds: float) -> dict[str, Any] | None:
+        """The next reply; None if the process ends, or uses up its CPU seconds or 12 times as much wall time."""
+        assert process.stdout is not None
+        until, used = time.monotonic() + _PATIENCE * seconds, _cpu_seconds(process.pid)
         with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
+            selector.register(process.stdout, selectors.EVENT_READ)
             while b"\n" not in self.buffer:
-                left = start + _PATIENCE * seconds - time.monotonic()
-                if left <= 0 or _cpu_seconds(self.process.pid) - used > seconds:
+                left = until - time.monotonic()
+                if left <= 0 or _cpu_seconds(process.pid) - used > seconds:
                     return None
-                if not selector.select(min(left, seconds / 4)):
-                    continue
-                received = os.read(self.process.stdout.fileno(), 65536)
-                if not received:
-                    self.process.wait()
-                    return None
-                self.buffer += received
+                if selector.select(min(left, seconds / 4)):
+                    received = os.read(process.stdout.fileno(), 65536)
+                    if not received:
+                        process.wait()
+                        return None
+                    self.buffer += received
         line, _, self.buffer = self.buffer.partition(b"\n")
         reply: dict[str, Any] = json.loads(line)
         return reply
@@ -112,60 +113,68 @@ class _Worker:
     def kill(self) -> None:
         """End the process at once and reap it."""
         process, self.process, self.buffer = self.process, None, b""
-        if process is not None:
-            process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout):
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):  # a request that was never sent
                 if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
+                    stream.close()
 
 
 class Comparer:
-    """Tells whether a prediction equals the reference, asking Math-Verify where the canonical form ends.
+    """Compares predictions with references, by Math-Verify where canonical forms do not decide.
 
-    A context manager. Safe to use from any thread and inside Ray actors: no signals are used, the symbolic
-    workers are programs of their own (exec), the parent holds the deadline and kills.
+    Safe in any thread and inside Ray actors: it uses no signals, starts workers by exec, and kills those that exceed
+    their limit. A context manager; without `with`, call `close`.
 
     Parameters
-    workers: int, symbolic worker processes, started when first needed. Default: the cores this process may use.
-    seconds: float, limit of one symbolic comparison in CPU seconds; its wall-clock limit is twelve times that.
+    ----------
+    workers : int, optional
+        Symbolic worker processes, each started when first needed. Default: the cores that this process may use.
+    seconds : float
+        Limit of one symbolic comparison, in CPU seconds; its wall-clock limit is 12 times that.
+
+    >>> with Comparer() as comparer:
+    ...     comparer.compare("x^2 - 1", "(x-1)(x+1)")
+    Comparison(equal=True, reason='same symbolic')
     """
 
     def __init__(self, workers: int | None = None, seconds: float = 5.0) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.seconds = seconds
-        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         self._all = [_Worker() for _ in range(self.workers)]
+        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         for worker in self._all:
             self._idle.put(worker)
         self._verdicts: dict[tuple[str, str], Comparison] = {}
-        self._lock = threading.Lock()
 
     def __enter__(self) -> Comparer:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Kill the worker processes; the comparer can be used again, which starts new ones."""
+        """Kill the worker processes. The comparer stays usable and starts new ones when needed."""
         for worker in self._all:
             worker.kill()
 
     def compare(self, gold: str, prediction: str) -> Comparison:
-        """Whether the prediction equals the reference; both are bare answers or texts that state one."""
+        """Compare a prediction with its reference; both are bare answers or texts that state one. Never raises.
+
+        `equal` is None, undecided, for a reference that cannot be read (the reason then begins with `gold`), for a
+        timeout, and where Math-Verify's verdict depends on the order of the two sides.
+        """
         verdict, reference, answer = fast_verdict(gold, prediction)
         return verdict or self.compare_symbolic(reference, answer)
 
     def compare_symbolic(self, gold: Answer | None, prediction: Answer | None) -> Comparison:
-        """Ask a worker; a pair is asked in one fixed order, so that the verdict cannot depend on it."""
+        """Ask Math-Verify, always with the two texts in the same order, so that the verdict cannot depend on it."""
         assert gold is not None and prediction is not None
         turned = gold.text > prediction.text
-        pair = (prediction.text, gold.text) if turned else (gold.text, prediction.text)
-        verdict = self._ask(pair)
+        verdict = self._ask((prediction.text, gold.text) if turned else (gold.text, prediction.text))
         if not verdict.reason.startswith("unread"):
             return verdict
         if verdict.reason.endswith("left") is not turned:
@@ -173,23 +182,20 @@ class Comparer:
         return Comparison(False, "the prediction is not understood")
 
     def _ask(self, pair: tuple[str, str]) -> Comparison:
-        with self._lock:
-            known = self._verdicts.get(pair)
-        if known is not None:
-            return known
+        if pair in self._verdicts:
+            return self._verdicts[pair]
         worker = self._idle.get()
         try:
             verdict = worker.ask(*pair, seconds=self.seconds)
         finally:
             self._idle.put(worker)
-        with self._lock:
-            if len(self._verdicts) < _REMEMBERED:
-                self._verdicts[pair] = verdict
+        if len(self._verdicts) < _REMEMBERED:
+            self._verdicts[pair] = verdict
         return verdict
 
 
 def fast_verdict(gold: str, prediction: str) -> tuple[Comparison | None, Answer | None, Answer | None]:
-    """The verdict where no process is needed, and the two answers."""
+    """The verdict, or None where Math-Verify must decide, and the two answers."""
     reference = read_or_find(gold)
     if reference is None:
         return Comparison(None, "gold cannot be read"), None, None
@@ -208,12 +214,16 @@ def compare_rows(
     workers: int | None = None,
     seconds: float = 5.0,
 ) -> Iterator[dict[str, Any]]:
-    """Yield every row with `equal` (true, false, or null) and `reason` added, in the order they came.
+    """Yield every row with `equal` (True, False or None) and `reason` added, in order.
 
-    Rows stream: at most a few hundred wait at a time. Symbolic pairs run in parallel over the workers. Raises
-    InputError for a row without one of the two fields.
+    Rows stream: at most a few hundred wait at a time. Symbolic pairs run in parallel over the workers. `workers` and
+    `seconds` are those of Comparer, for the one that is made where none is given. Raises InputError for a row without
+    one of the two fields.
+
+    >>> next(compare_rows([{"id": 1, "gold": "1/2", "prediction": "The answer is 0.5."}]))
+    {'id': 1, 'gold': '1/2', 'prediction': 'The answer is 0.5.', 'equal': True, 'reason': 'same number'}
     """
-    own = comparer is None
+    owned = comparer is None
     comparer = comparer or Comparer(workers, seconds)
     waiting: deque[tuple[dict[str, Any], Comparison | Future[Comparison]]] = deque()
     try:
@@ -222,12 +232,12 @@ def compare_rows(
                 gold, prediction = (_field(row, name, number) for name in (gold_field, prediction_field))
                 verdict, reference, answer = fast_verdict(gold, prediction)
                 waiting.append((row, verdict or threads.submit(comparer.compare_symbolic, reference, answer)))
-                while waiting and (len(waiting) > 512 or _is_done(waiting[0][1])):
+                while waiting and (len(waiting) > _WAITING or _is_done(waiting[0][1])):
                     yield _verified(*waiting.popleft())
             while waiting:
                 yield _verified(*waiting.popleft())
     finally:
-        if own:
+        if owned:
             comparer.close()
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mmst.verify.answers.answer import Answer, Found
-from mmst.verify.answers.canonical import collection
+from mmst.verify.answers.canonical import collection, opened
 from mmst.verify.answers.policy import MAX_CHARACTERS, MAX_TEXT
 from mmst.verify.answers.reading import read_answer
 
@@ -59,10 +59,14 @@ _MAX_CUES = 50
 
 
 def find_answer(text: str) -> Found | None:
-    """The answer that a text states last, None where it states none.
+    """Find the answer that a text states last; None if it states none. Never raises.
 
-    Statements are `\\boxed{...}`, `#### ...`, `the answer is ...`, `Answer: ...`; the last one that can be read
-    counts. A text without any falls back on its last formula or number. Never raises.
+    Statements are `\\boxed{...}`, `#### ...`, `<answer>...`, `the answer is ...`, `Answer: ...`; the last one that
+    can be read counts. Without any, the last formula or number of the text is its answer, unless the text says that
+    the answer cannot be determined.
+
+    >>> find_answer("9 * 2 = 18. The answer is $18 per day.")
+    Found(answer=Answer(text='$18 per day', kind='number', key='18'), start=26, end=37)
     """
     if not isinstance(text, str):
         return None
@@ -78,49 +82,43 @@ def states_answer(text: str) -> bool:
 
 
 def _stated(text: str) -> Found | None:
+    """The last statement that can be read."""
     cues = list(_CUE.finditer(text))[-_MAX_CUES:]
-    for number in range(len(cues) - 1, -1, -1):
-        cue = cues[number]
-        if _CHECKS.search(text, max(0, cue.start() - 40), cue.start()):
-            continue
-        if cue["box"]:
-            found = _boxes(text, cues, number)
-        else:
-            start = cue.end()
-            end = _sentence_end(text, start)
-            found = _statement(text, start, end)
-        if found:
-            return found
+    while cues:
+        cue = cues[-1]
+        if not _CHECKS.search(text, max(0, cue.start() - 40), cue.start()):
+            found = _boxes(text, cues) if cue["box"] else _statement(text, cue.end())
+            if found:
+                return found
+        cues.pop()
     return None
 
 
-def _boxes(text: str, cues: list[re.Match[str]], number: int) -> Found | None:
+def _boxes(text: str, cues: list[re.Match[str]]) -> Found | None:
     """The last box, together with those before it that belong to the same statement."""
-    spans: list[tuple[int, int]] = []
-    for cue in reversed(cues[: number + 1]):
-        if not cue["box"]:
+    spans: list[tuple[int, int, int]] = []
+    for cue in reversed(cues):
+        end = _closing_brace(text, cue.end()) if cue["box"] else 0
+        if not cue["box"] or (spans and not _belongs(text[end + 1 : spans[-1][0]])):
             break
-        end = _closing_brace(text, cue.end())
-        if spans and not _belongs(text[end + 1 : spans[-1][0]]):
-            break
-        spans.append((cue.start(), end))
-        if len(spans) == 1 and end >= len(text):
+        spans.append((cue.start(), cue.end(), end))
+        if spans[0][2] >= len(text):
             break
     answers: list[Answer] = []
-    for start, end in reversed(spans):
-        answer = read_answer(text[text.index("{", start) + 1 : end])
+    for _, start, end in reversed(spans):
+        answer = read_answer(text[start:end])
         if answer is None:
             return None
         if answer.key not in (previous.key for previous in answers):
-            answers.extend(answer.parts if answer.kind == "list" and not answer.form else [answer])
+            answers.extend(opened(answer))
     if not answers:
         return None
-    start, end = spans[-1][0], min(spans[0][1] + 1, len(text))
+    start, end = spans[-1][0], min(spans[0][2] + 1, len(text))
     return Found(collection("list", "", answers, text[start:end]) if len(answers) > 1 else answers[0], start, end)
 
 
 def _belongs(between: str) -> bool:
-    """Whether what stands between two boxes joins them: nothing, a comma, `and`, `papers and`."""
+    """Whether the text between two boxes joins them: nothing, a comma, `and`, `papers and`."""
     if len(between) > 60 or "\n\n" in between or not _BETWEEN.fullmatch(between):
         return False
     words = re.findall(r"[a-zA-Z]{2,}", re.sub(r"\\[a-zA-Z]+", " ", between))
@@ -128,34 +126,36 @@ def _belongs(between: str) -> bool:
 
 
 def _closing_brace(text: str, start: int) -> int:
-    depth = 1
-    for position in range(start, min(len(text), start + MAX_CHARACTERS)):
-        if text[position] == "{":
-            depth += 1
-        elif text[position] == "}":
-            depth -= 1
-            if not depth:
-                return position
-    # A box that is never closed ends with the text, or with its formula
-    cut = text.find("$", start, start + MAX_CHARACTERS)
-    return cut if cut > 0 else min(len(text), start + MAX_CHARACTERS)
+    """Where the group that begins at start ends; an unclosed one ends with the formula, or with the text."""
+    limit, depth = min(len(text), start + MAX_CHARACTERS), 1
+    for position in range(start, limit):
+        depth += (text[position] == "{") - (text[position] == "}")
+        if not depth:
+            return position
+    cut = text.find("$", start, limit)
+    return cut if cut > 0 else limit
 
 
 def _sentence_end(text: str, start: int) -> int:
     """Where the statement that begins at start is over; an empty rest of a line counts with the next line."""
-    while start < len(text) and text[start] in " \t\r\n*:":
-        start += 1
+    start = _skip_blanks(text, start, len(text))
+    limit = min(len(text), start + MAX_CHARACTERS)
     if text.startswith(("$$", "\\["), start):
-        close = text.find("$$" if text[start] == "$" else "\\]", start + 2, start + MAX_CHARACTERS)
+        close = text.find("$$" if text[start] == "$" else "\\]", start + 2, limit)
         if close > 0:
             return close + 2
-    end = _SENTENCE_END.search(text, start, start + MAX_CHARACTERS)
-    return end.start() if end else min(len(text), start + MAX_CHARACTERS)
+    end = _SENTENCE_END.search(text, start, limit)
+    return end.start() if end else limit
+
+
+def _skip_blanks(text: str, start: int, end: int) -> int:
+    while start < end and text[start] in " \t\r\n*:":
+        start += 1
+    return start
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start] in " \t\r\n*:":
-        start += 1
+    start = _skip_blanks(text, start, end)
     start += 2 if text.startswith('\\"', start) else 0
     while end > start and text[end - 1] in ' \t\r\n*.,;:!"':
         end -= 2 if text[end - 2 : end] == '\\"' else 1
@@ -168,9 +168,9 @@ def _read(text: str) -> Answer | None:
     return read_answer(text.replace('\\"', '"'))
 
 
-def _statement(text: str, start: int, end: int) -> Found | None:
-    """The answer in text[start:end], which follows `the answer is`."""
-    start, end = _trimmed(text, start, end)
+def _statement(text: str, start: int) -> Found | None:
+    """The answer in the sentence from start on, which follows `the answer is`."""
+    start, end = _trimmed(text, start, _sentence_end(text, start))
     if start >= end:
         return None
     segment = text[start:end]
@@ -183,8 +183,7 @@ def _statement(text: str, start: int, end: int) -> Found | None:
     first = _NUMBER.match(segment)
     if first and re.match(r"\s*[a-zA-Z,(;]", segment[first.end() :]) and (answer := _read(first[0])):
         return Found(answer, start, start + first.end())
-    found = _last(text, start, end)
-    if found:
+    if found := _last(text, start, end):
         return found
     if whole is not None and (whole.kind == "opaque" or (len(segment.split()) <= 8 and not _REMARK.match(segment))):
         return Found(whole, start, end)
@@ -193,49 +192,40 @@ def _statement(text: str, start: int, end: int) -> Found | None:
 
 def _candidates(text: str, start: int, end: int) -> Iterator[Found]:
     """Formulas and numbers between start and end, in order; numbers inside a readable formula are not repeated."""
-    covered = start
-    spans: list[tuple[int, int, Answer | None]] = []
+    formulas = []
     for match in _MATH.finditer(text, start, end):
         answer = read_answer(match[0])
-        if (
-            answer is not None
-            and answer.kind not in ("text", "choice")
-            and not re.fullmatch(r"\$\s*[a-zA-Z]\s*\$", match[0])
-        ):
-            spans.append((match.start(), match.end(), answer))
-    for left, right, formula in [*spans, (end, end, None)]:
-        for match in _NUMBER.finditer(text, covered, left):
-            number = _read(match[0])
-            if number is not None:
-                yield Found(number, match.start(), match.end())
-        if formula is not None:
-            yield Found(formula, left, right)
-        covered = right
+        if answer and answer.kind not in ("text", "choice") and not re.fullmatch(r"\$\s*[a-zA-Z]\s*\$", match[0]):
+            formulas.append(Found(answer, *match.span()))
+    for formula in [*formulas, None]:
+        for match in _NUMBER.finditer(text, start, formula.start if formula else end):
+            if number := _read(match[0]):
+                yield Found(number, *match.span())
+        if formula:
+            yield formula
+            start = formula.end
 
 
 def _last(text: str, start: int, end: int) -> Found | None:
     found = list(_candidates(text, start, end))
-    if not found:
-        return None
-    last = found[-1]
     if len(found) > 1 and "=" not in text[start:end]:
+        last = found[-1]
         # "... spends 2400 minutes on yoga in 4 weeks": the last number only says when or where
-        if _ADJUNCT.search(text, start, last.start) and _CONCLUDES.match(text[start:end]):
+        adjunct = _ADJUNCT.search(text, start, last.start) and _CONCLUDES.match(text[start:end])
+        if adjunct or text[found[-2].end : last.start] == " ":  # "240 5 dollar bills"
             return found[-2]
-        if text[found[-2].end : last.start] == " ":  # "240 5 dollar bills"
-            return found[-2]
-    return last
+    return found[-1] if found else None
 
 
 def _concluded(text: str) -> Found | None:
-    """Without a statement: the last formula or number of the last sentence that has one."""
-    tail_start = max(0, len(text) - 4 * MAX_CHARACTERS)
-    starts = [tail_start, *(match.end() for match in _SENTENCE_END.finditer(text, tail_start))]
-    ends = [*(starts[1:]), len(text)]
-    for start, end in zip(reversed(starts), reversed(ends), strict=True):
+    """The last formula or number of the last sentence that has one, in a text without a statement."""
+    start = max(0, len(text) - 4 * MAX_CHARACTERS)
+    starts = [start, *(match.end() for match in _SENTENCE_END.finditer(text, start))]
+    end = len(text)
+    for start in reversed(starts):
         if _REFUSAL.search(text, start, end):
             return None
-        found = _last(text, start, end)
-        if found:
+        if found := _last(text, start, end):
             return found
+        end = start
     return None
