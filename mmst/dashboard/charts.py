@@ -1,4 +1,4 @@
-"""Descriptions of plots: drawn by Plotly on a page, by matplotlib in a report, and always shown as a table too."""
+"""Descriptions of plots. `dashboard.js` draws them with Plotly, reports with matplotlib; both also show a table."""
 
 from __future__ import annotations
 
@@ -27,15 +27,6 @@ class Series:
     values: Sequence[float | None]
     low: Sequence[float | None] | None = None
     high: Sequence[float | None] | None = None
-
-    @property
-    def errors(self) -> tuple[list[float], list[float]] | None:
-        """How far the interval reaches below and above each value, 0 for no value; None without intervals."""
-        if self.low is None or self.high is None:
-            return None
-        spread = list(zip(self.values, self.low, self.high, strict=True))
-        below = [0.0 if v is None or a is None else v - a for v, a, _ in spread]
-        return below, [0.0 if v is None or b is None else b - v for v, _, b in spread]
 
 
 @dataclass(frozen=True)
@@ -72,54 +63,6 @@ class Chart:
                 columns += [f"{series.name}, from", f"{series.name}, to"]
                 parts += [series.low, series.high]
         return Table(columns, [[place, *(part[i] for part in parts)] for i, place in enumerate(self.x)])
-
-    @property
-    def plotly(self) -> dict[str, Any]:
-        """Data, layout and configuration for `Plotly.newPlot`."""
-        title = {"size": 13}
-        x_axis = {"title": {"text": self.x_label, "font": title, "standoff": 8}, "automargin": True}
-        y_axis = {"title": {"text": self.y_label, "font": title}, "automargin": True, "rangemode": "tozero"}
-        layout = {
-            "barmode": "stack",
-            "bargap": 0.35,
-            "margin": {"l": 56, "r": 12, "t": 8, "b": 8},
-            "height": 310 + 14 * len(self.series),  # the legend stands above the plot
-            "font": {"family": "system-ui, sans-serif", "size": 13},
-            "hovermode": "x unified",
-            "xaxis": x_axis | {"type": "category" if self.categories else "-"},
-            "yaxis": y_axis | ({"tickformat": ".0%"} if self.share else {"separatethousands": True}),
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-            "showlegend": True,
-        }
-        data = [self._trace(series, colour_of(number)) for number, series in enumerate(self.series)]
-        return {"data": data, "layout": layout, "config": {"displaylogo": False, "responsive": True}}
-
-    def _trace(self, series: Series, colour: str) -> dict[str, Any]:
-        # Names may come from models or people: they must not be read as Plotly's own markup.
-        trace: dict[str, Any] = {
-            "type": "bar" if self.kind == "stack" else "scatter",
-            "name": _plain(series.name),
-            "x": [_plain(place) for place in self.x],
-            "y": list(series.values),
-            "marker": {"color": colour},
-            "hovertemplate": "%{y:.1%}" if self.share else "%{y:,.4~g}",
-        }
-        if self.kind == "lines":
-            trace |= {"mode": "lines+markers" if len(self.x) < 60 else "lines", "line": {"color": colour}}
-        if errors := series.errors:
-            below, above = errors
-            trace["error_y"] = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1}
-        return trace
-
-
-def colour_of(number: int) -> str:
-    """The colour of the series with this number."""
-    return COLOURS[number % len(COLOURS)]
-
-
-def _plain(text: Any) -> Any:
-    """Text with Plotly's markup escaped; numbers unchanged."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") if isinstance(text, str) else text
 
 
 def stacked(

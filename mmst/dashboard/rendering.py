@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from mmst.dashboard import rounds
-from mmst.dashboard.charts import Chart
+from mmst.dashboard.charts import COLOURS, Chart
 from mmst.dashboard.overview import held, now_of
 from mmst.dashboard.run import Round, Run
 from mmst.dashboard.static_chart import svg
@@ -73,7 +74,8 @@ def _static(chart: Chart) -> Markup:
 
 
 def _interactive(chart: Chart) -> Markup:
-    return Markup('<div class="canvas" data-figure="{}"></div>').format(json.dumps(chart.plotly))
+    described = dataclasses.asdict(chart) | {"categories": chart.categories, "colours": COLOURS}
+    return Markup('<div class="canvas" data-chart="{}"></div>').format(json.dumps(described))
 
 
 def round_context(run: Run, round_: Round, warnings: list[str], *, alone: bool = True) -> dict[str, Any]:

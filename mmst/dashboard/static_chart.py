@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from mmst.dashboard.charts import Chart, colour_of
+from mmst.dashboard.charts import COLOURS, Chart, Series
 from mmst.terminal import escaped
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _draw(chart: Chart, axes: Axes) -> None:
     places = list(range(len(chart.x))) if chart.categories else list(chart.x)
     below = [0.0] * len(chart.x)
     for number, series in enumerate(chart.series):
-        colour, label = colour_of(number), f"series {number}"
+        colour, label = COLOURS[number % len(COLOURS)], f"series {number}"
         if chart.kind == "stack":
             heights = [value or 0.0 for value in series.values]
             axes.bar(places, heights, width=0.6, bottom=below, color=colour, label=label)
@@ -60,12 +60,21 @@ def _draw(chart: Chart, axes: Axes) -> None:
         else:
             values = [float("nan") if value is None else value for value in series.values]
             style = {"marker": "o", "markersize": 4} if len(places) < 60 else {}
-            axes.errorbar(places, values, yerr=series.errors, elinewidth=1, color=colour, label=label, **style)  # type: ignore[arg-type]
+            axes.errorbar(places, values, yerr=_errors(series), elinewidth=1, color=colour, label=label, **style)  # type: ignore[arg-type]
     if chart.categories:
         every = -(-len(places) // 20) or 1
         axes.set_xticks(places[::every], [_name(str(place)) for place in chart.x[::every]])
         if sum(len(str(place)) for place in chart.x) > 80:
             axes.tick_params(axis="x", labelrotation=30)
+
+
+def _errors(series: Series) -> tuple[list[float], list[float]] | None:
+    """How far the intervals reach below and above the values; None without intervals."""
+    if series.low is None or series.high is None:
+        return None
+    spread = list(zip(series.values, series.low, series.high, strict=True))
+    below = [0.0 if v is None or low is None else v - low for v, low, _ in spread]
+    return below, [0.0 if v is None or high is None else high - v for v, _, high in spread]
 
 
 def _name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, on a run that goes on."""
+"""The dashboard in a real browser, also while a run is working."""
 
 import pytest
 from browser import CHROMIUM, WIDTHS, browser, dashboard
@@ -18,7 +18,7 @@ PLACES = (
     "/made/problem?id=train/3",
 )
 WAIT = 60_000
-"""Milliseconds until something must have appeared, on a machine that has much else to do."""
+"""Milliseconds until something must have appeared, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def chromium():
 
 
 class Watched:
-    """A page that keeps what must not happen: errors on the console, and requests to anywhere else."""
+    """A page that records errors on the console and requests to other addresses."""
 
     def __init__(self, chromium, address: str, width: int = 1280) -> None:
         self.page = chromium.new_page(viewport={"width": width, "height": WIDTHS[width]})
@@ -46,7 +46,7 @@ def address(made):
         yield address
 
 
-def test_a_round_that_finishes_appears_without_reloading_and_leads_to_its_solutions(chromium, tmp_path) -> None:
+def test_a_finished_round_appears_without_reloading_and_leads_to_its_solutions(chromium, tmp_path) -> None:
     made = MadeRun(tmp_path / "going")
     made.finish_round(0)
     made.finish_round(1)
@@ -73,7 +73,7 @@ def test_a_round_that_finishes_appears_without_reloading_and_leads_to_its_soluti
         page.click("article a >> nth=0")
         page.wait_for_selector("h1:has-text('solve-1/train/3/pot/0')")
         assert "while True:" in page.inner_text("main")
-        page.click("text=Its problem, with all solutions")
+        page.click("text=All solutions of this problem")
         page.wait_for_selector("h1:has-text('train/3')")
         assert page.locator("section[aria-label='Round 1'] article").count() == 2
         assert page.locator("section[aria-label='Round 2'] article").count() == 2
@@ -122,7 +122,7 @@ def overlaps(plot) -> bool:
     )
 
 
-def test_text_of_a_model_never_runs(chromium, address) -> None:
+def test_text_of_a_model_is_never_executed(chromium, address) -> None:
     watched = Watched(chromium, address)
     for place in ("/made/solution?id=solve-1/train/0/pot/0", "/made/problem?id=train/0", "/made/solutions?method=pot"):
         watched.page.goto(address + place)
@@ -131,7 +131,7 @@ def test_text_of_a_model_never_runs(chromium, address) -> None:
     assert watched.wrong == []
 
 
-def test_everything_is_within_reach_of_the_keyboard(chromium, address) -> None:
+def test_everything_can_be_reached_by_keyboard(chromium, address) -> None:
     watched = Watched(chromium, address)
     page = watched.page
     page.goto(f"{address}/made/")
@@ -160,9 +160,43 @@ def test_everything_is_within_reach_of_the_keyboard(chromium, address) -> None:
     assert watched.wrong == []
 
 
-def test_plots_are_there_without_the_library_and_pages_without_scripts(chromium, address) -> None:
+def test_names_are_not_markup_for_plotly(chromium, address) -> None:
+    watched = Watched(chromium, address)
+    watched.page.goto(f"{address}/made/")
+    series = {"name": "<b>&", "values": [0.1, None], "low": [0.05, None], "high": [0.3, None]}
+    chart = {
+        "kind": "lines",
+        "series": [series],
+        "x": ["<i>", "b"],
+        "colours": ["#000"],
+        "share": True,
+        "categories": True,
+    }
+    (trace,) = watched.page.evaluate("chart => figure(chart).data", chart)
+    assert (trace["name"], trace["x"]) == ("&lt;b&gt;&amp;", ["&lt;i&gt;", "b"])
+    assert trace["error_y"]["array"] == pytest.approx([0.2, 0])
+    assert trace["error_y"]["arrayminus"] == pytest.approx([0.05, 0])
+
+
+def test_pages_without_scripts_show_the_tables_of_their_plots(chromium, address) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{address}/made/")
-    assert page.locator("figure.plot svg").count() == page.locator("figure.plot").count() > 5
+    plots = page.locator("figure.plot")
+    assert plots.count() > 5
+    assert page.locator("noscript").inner_text()
+    for number in range(plots.count()):
+        plots.nth(number).locator("summary").click()
+        assert plots.nth(number).locator("table").is_visible()
     context.close()
+
+
+def test_reports_show_every_plot_without_scripts(chromium, made, tmp_path) -> None:
+    from mmst.dashboard.report import run_report
+
+    watched = Watched(chromium, "file://")
+    watched.page.goto(run_report(made.run.root, tmp_path / "report.html").as_uri())
+    plots = watched.page.locator("figure.plot svg")
+    assert plots.count() == watched.page.locator("figure.plot").count() > 5
+    assert all(box["width"] > 300 and box["height"] > 150 for box in (p.bounding_box() for p in plots.all()))
+    assert watched.wrong == []

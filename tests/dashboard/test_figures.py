@@ -1,6 +1,5 @@
 """Warnings, plots and tables made from chosen figures."""
 
-import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -99,12 +98,6 @@ def test_the_table_of_a_plot_has_its_numbers_and_intervals() -> None:
     assert LINES.table.columns == ["round", "cot", "cot, from", "cot, to", "<b>& $x_1$"]
     assert LINES.table.rows[1] == [1, None, None, None, 0.3]
     assert STACK.table.rows == [[1, 0.75, 0.25], [2, 0.0, 1.0]]
-
-
-def test_names_are_not_markup_for_plotly() -> None:
-    figure = json.loads(json.dumps(LINES.plotly))
-    assert figure["data"][1]["name"] == "&lt;b&gt;&amp; $x_1$"
-    assert figure["data"][0]["error_y"]["array"] == pytest.approx([0.1, 0.0, 0.1])
 
 
 def test_a_long_curve_is_thinned_with_its_ends_kept() -> None:

@@ -1,17 +1,63 @@
-// Draws plots, and keeps what is marked `data-live` up to date while the page stays open. Everything here also
-// works without: plots are there as SVG, and a reload shows what is new.
+// Draws plots, and updates the parts marked `data-live` while the page is open. Without scripts, pages show the tables of
+// their plots, and a reload shows what is new.
 "use strict";
+
+// Text with Plotly's markup escaped: names may come from models or people.
+function plain(value) {
+  return typeof value === "string" ? value.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;") : value;
+}
+
+// Plotly's data and layout for a chart as described in charts.py.
+function figure(chart) {
+  const bars = chart.kind === "stack";
+  const data = chart.series.map((series, number) => {
+    const color = chart.colours[number % chart.colours.length];
+    const trace = {
+      type: bars ? "bar" : "scatter",
+      name: plain(series.name),
+      x: chart.x.map(plain),
+      y: series.values,
+      marker: { color },
+      hovertemplate: chart.share ? "%{y:.1%}" : "%{y:,.4~g}",
+    };
+    if (!bars) Object.assign(trace, { mode: chart.x.length < 60 ? "lines+markers" : "lines", line: { color } });
+    if (series.low && series.high) {
+      const reach = (ends, sign) => series.values.map((v, i) => (v === null || ends[i] === null ? 0 : sign * (ends[i] - v)));
+      const [array, arrayminus] = [reach(series.high, 1), reach(series.low, -1)];
+      trace.error_y = { type: "data", symmetric: false, array, arrayminus, thickness: 1 };
+    }
+    return trace;
+  });
+  const title = (text) => ({ text, font: { size: 13 }, standoff: 8 });
+  const grid = { automargin: true, gridcolor: "#e4e7ea", zerolinecolor: "#8a929b" };
+  const layout = {
+    barmode: "stack",
+    bargap: 0.35,
+    margin: { l: 56, r: 12, t: 8, b: 8 },
+    height: 310 + 14 * chart.series.length, // the legend stands above the plot
+    font: { family: "system-ui, sans-serif", size: 13, color: "#1c1e21" },
+    hovermode: "x unified",
+    xaxis: { ...grid, title: title(chart.x_label), type: chart.categories ? "category" : "-", showgrid: !chart.categories },
+    yaxis: {
+      ...grid, title: title(chart.y_label), rangemode: "tozero",
+      ...(chart.share ? { tickformat: ".0%" } : { separatethousands: true }),
+    },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
+    showlegend: true,
+  };
+  return { data, layout, config: { displaylogo: false, responsive: true, displayModeBar: false } };
+}
 
 function drawPlots(within) {
   if (!window.Plotly) return;
   for (const canvas of within.querySelectorAll(".canvas")) {
-    const figure = JSON.parse(canvas.dataset.figure);
+    const { data, layout, config } = figure(JSON.parse(canvas.dataset.chart));
     canvas.replaceChildren();
-    Plotly.newPlot(canvas, figure.data, figure.layout, figure.config);
+    Plotly.newPlot(canvas, data, layout, config);
   }
 }
 
-const shown = new Map(); // what the server last sent for each live part, by id
+const shown = new Map(); // the last HTML from the server for each live part, by id
 
 function remember(within) {
   for (const part of within.querySelectorAll("[data-live]")) shown.set(part.id, part.innerHTML);
@@ -40,7 +86,7 @@ async function update() {
     const fresh = [...page.querySelectorAll("[data-live]")];
     const here = [...document.querySelectorAll("[data-live]")];
     if (fresh.map((part) => part.id).join() !== here.map((part) => part.id).join()) {
-      document.querySelector("main").innerHTML = page.querySelector("main").innerHTML; // another set of parts
+      document.querySelector("main").innerHTML = page.querySelector("main").innerHTML; // other parts than before
       remember(document);
       drawPlots(document);
     } else {
