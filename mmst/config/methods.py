@@ -11,11 +11,11 @@ class SocraticConfig(Section):
     """Method `socratic`: a decomposer asks sub-questions, a solver answers them (Shridhar et al. 2022)."""
 
     models: Literal["one", "two"] = "one"
-    """One model for both roles, told apart by its instruction, or two checkpoints (`checkpoints/solver`,
-    `checkpoints/decomposer`), trained apart and served by an engine each."""
+    """One model for both roles, told apart by its instruction; or two checkpoints (`checkpoints/solver`,
+    `checkpoints/decomposer`), trained separately and each served by its own engine."""
     solving: Literal["iterative", "at_once"] = "iterative"
-    """The solver is asked one sub-question at a time and sees its earlier answers, or answers all in one text."""
+    """The solver answers one sub-question at a time and sees its earlier answers, or answers all in one text."""
     questions: Literal["model", "reference"] = "model"
-    """Who asks in rounds: the decomposer, or the view `socratic` of the problems that have it."""
+    """Sub-questions in rounds come from the decomposer, or from the view `socratic` of problems that have it."""
     max_questions: Count = 12
-    """More sub-questions are the verdict `too_many_questions`, and none of them is answered."""
+    """More sub-questions get the verdict `too_many_questions`, and none is answered."""

@@ -1,4 +1,4 @@
-"""What a round does: sampling, filtering, translating, evaluating, promoting."""
+"""Rounds: sampling, filtering, translating, evaluating, promoting."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class RoundsConfig(Section):
     """How many rounds, and when to stop."""
 
     max: Annotated[int, Field(ge=0)] = 2
-    """Rounds after round 0."""
+    """Number of rounds after round 0."""
     patience: Count = 1
-    """Stop after so many rounds in a row that were not promoted."""
+    """Stop after this many rounds in a row without promotion."""
     problems: Count | None = None
-    """Problems that one round solves, drawn anew each round; none takes all of `problems.train`."""
+    """Problems per round, drawn anew for each round; none takes all of `problems.train`."""
     keep: Count | None = None
-    """Keep the checkpoints of so many newest rounds, besides the best by dev problems, round 0's and the one that the
-    next round starts from; none keeps all. Everything else of a round always stays."""
+    """Keep the checkpoints of this many newest rounds, of the best round on dev problems, of round 0, and the promoted
+    one; none keeps all. All other files of a round are always kept."""
     generate: bool = True
-    """False trains on the round-0 data alone for as many steps: the control of an experiment."""
+    """False trains on the data of round 0 only: the control *further steps* of an experiment."""
 
 
 class SamplingConfig(Section):
@@ -31,86 +31,85 @@ class SamplingConfig(Section):
     k: Count = 4
     """Samples per problem and method in a round."""
     per_problem: Count | None = None
-    """Samples per problem in all, dealt out evenly over the methods; instead of `k`. Runs with different methods
+    """Total samples per problem, divided evenly among the methods; replaces `k`. Runs with different numbers of methods
     then cost the same."""
     temperature: Annotated[float, Field(ge=0)] = 0.8
-    """0 always takes the likeliest token."""
+    """0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Sample from the likeliest tokens with this much probability together (nucleus sampling)."""
+    """Nucleus sampling: sample from the most likely tokens with this total probability."""
     max_tokens: Count = 256
-    """Longest solution, in tokens."""
+    """Maximum length of a solution in tokens."""
 
 
 class AgreementConfig(Section):
-    """When the methods' own answers are trusted as a label (self-consistency across methods)."""
+    """When the agreement of solutions makes a label (self-consistency across methods)."""
 
     methods: Count = 2
-    """The answer must be the plurality (ties lose) of at least this many methods."""
+    """At least this many methods must give the answer most often (a tie does not count)."""
     samples: Count = 1
-    """Each method solves a problem at least this many times where agreement makes labels. Asked twice, a method can
-    contradict itself; with `methods: 1` the others then speak for it."""
+    """At least this many samples per problem and method, so that a method can contradict itself."""
     min_samples: Count = 2
     """At least this many samples, over all methods, must give the answer."""
     share: Share = 0.5
     """At least this share of all samples of the problem, over all methods, must give the answer. A sample without an
     answer counts against it."""
     raise_to: Share | None = None
-    """Share from the second round on (ScPO raises 0.5 to 0.7); none keeps `share`."""
+    """`share` from the second round on (ScPO raises 0.5 to 0.7); none keeps it."""
 
 
 class FilterConfig(Section):
     """Which solutions a round keeps."""
 
     label: Literal["gold", "agreement", "gold_or_agreement"] = "gold"
-    """Trust reference answers, agreement between methods, or agreement where there is no reference answer."""
+    """Label problems by reference answers, by agreement, or by agreement only where there is no reference answer."""
     agreement: AgreementConfig = AgreementConfig()
-    """When agreement is enough."""
+    """Thresholds of agreement."""
     cap: Count = 2
-    """At most so many native solutions per problem and method in the pool, over all rounds."""
+    """Maximum number of native solutions per problem and method in the pool, over all rounds."""
     balance: float | None = Field(default=None, gt=0)
-    """No method keeps more than this many times the rows of the method that kept fewest; none: no limit."""
+    """No method keeps more than this many times the solutions of the method that kept fewest; none is no limit."""
     math_verify: bool = False
-    """Ask Math-Verify, in a process with a time limit, where canonical forms cannot tell whether two answers are equal.
-    Otherwise such a solution gets the reason `undecided`."""
+    """Compare answers by Math-Verify, in a process with a time limit, where their canonical forms cannot decide.
+    Otherwise such solutions get the reason `undecided`."""
     check_calculations: bool = True
-    """Drop a rationale that states a false calculation even when its answer is right (RFT)."""
+    """Drop rationales with a false calculation even if their answer is right (RFT)."""
 
 
 class TranslateConfig(Section):
-    """Rewriting kept solutions into the other methods by the same model (MMST, section 3)."""
+    """Translation of kept solutions into the other methods by the same model (MMST, section 3)."""
 
     enabled: bool = True
-    """Off trains every method on its own solutions only."""
+    """False trains every method on its own solutions only."""
     per_problem: Count = 2
-    """At most so many kept solutions per problem and target method are translated."""
+    """Maximum number of translations per problem and target method."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
-    """0 always takes the likeliest token."""
+    """0 is greedy."""
     include_question: bool = True
-    """Show the question beside the solution. Tiny models translate better from the solution alone."""
+    """Show the question with the solution. Tiny models translate better from the solution alone."""
     train_pairs: bool = True
-    """Train on kept translations as translations too (`pot->cot`), so that the skill isn't lost."""
+    """Also train the task of translating (`pot->cot`) on kept translations, so that the model does not forget it."""
 
 
 class PromotionConfig(Section):
-    """When a new checkpoint takes over. Only dev problems are looked at."""
+    """When a new checkpoint replaces the current one. Only dev problems count."""
 
     metric: Literal["vote", "mean", "best"] = "mean"
-    """What must get better: the vote, the mean over the methods, or the best method. Where dev has no
-    reference answers: the share of problems on which methods agree."""
+    """Accuracy to improve: of the majority vote, the mean over the methods, or the best method. Without reference
+    answers: the share of problems on which methods agree."""
     tolerance: Share = 0.0
-    """Promote also when the metric falls by no more than this."""
+    """Promote even if the metric falls by up to this much."""
 
 
 class EvaluationConfig(Section):
-    """What is measured after every round."""
+    """Evaluation after every round."""
 
     max_tokens: Count | None = None
-    """Longest solution; none uses `sampling.max_tokens`."""
+    """Maximum length of an answer in tokens; none uses `sampling.max_tokens`."""
     limit: Count | None = None
-    """At most so many dev and test problems each (the first ones); none takes all."""
+    """Evaluate the first so many dev and test problems; none takes all."""
     samples: Count = 1
-    """Answers per problem and method that votes look at: the first is greedy and is the method's own accuracy,
-    further ones are drawn with `sampling.temperature`."""
+    """Answers per problem and method. The first is greedy and gives the method's accuracy; the others are sampled with
+    `sampling.temperature`, and count in votes, pass@k and maj@k."""
     cascade: list[str] = []
-    """Order of the methods in a cascade, which takes the first one that gives an answer. Empty: those that are
-    executed, then the others, each as in `methods`."""
+    """Order of the methods in a cascade, which takes the first answer. Empty: executed methods, then the others, in the
+    order of `methods`."""

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from mmst.config.section import Count, Section, Share
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 
 class LoraConfig(Section):
     """Low-rank adapters instead of all weights; merged into the exported checkpoint."""
@@ -23,87 +25,85 @@ class LoraConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """One training stage: how long and how fast."""
+    """Length and learning rate of one training."""
 
     steps: Count | None = None
-    """Optimizer steps; none computes them from `epochs`."""
+    """Optimizer steps; none derives them from `epochs`."""
     epochs: Annotated[float, Field(gt=0)] = 3.0
-    """Passes over the rows where `steps` is none."""
+    """Passes over the rows, if `steps` is none."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
-    """Highest learning rate."""
+    """Peak learning rate."""
     warmup: Share = 0.03
-    """Share of the steps with a rising learning rate."""
+    """Share of the steps with a linearly rising rate."""
     decay: Share = 1.0
-    """Share of the steps (after warm-up) over which the rate falls along a cosine to `floor`; then it stays there."""
+    """Share of the steps after warm-up in which the rate falls along a cosine to `floor`, where it stays."""
     floor: Share = 0.02
-    """Lowest learning rate, as a share of the highest."""
+    """Final learning rate, as a share of the peak."""
 
 
 class TrainingConfig(Section):
-    """DeepSpeed under Ray Train."""
+    """Fine-tuning with DeepSpeed under Ray Train."""
 
     start: Literal["base", "previous"] = "base"
-    """Every round starts from the base model (STaR; for a model from scratch: the round-0 checkpoint), or
-    from the last promoted round."""
+    """Start every round from the base model (STaR; for a model from scratch, the checkpoint of round 0), or from the
+    promoted checkpoint."""
     schedule: ScheduleConfig = ScheduleConfig()
-    """Length and learning rate of a round's training."""
+    """Length and learning rate."""
     batch: Count = 64
     """Examples per optimizer step, over all workers."""
     micro_batch_tokens: Count | Literal["auto"] = "auto"
     """Most tokens (with padding) of a micro-batch; larger batches accumulate gradients. `auto` is 16,384 or, for a
     larger model, what is fast on CPU or fits into the GPU."""
     max_length: Count = 1024
-    """Longest example in tokens; longer ones are left out and counted, never cut."""
+    """Maximum length of an example in tokens. Longer ones are left out and counted, never truncated."""
     zero_stage: Literal[0, 1, 2, 3] = 1
     """DeepSpeed ZeRO stage."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of weights and activations; optimizer states are float32."""
+    """Precision of weights and activations; optimizer states are float32."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """AdamW's; not on norms and biases."""
-    betas: tuple[float, float] = (0.9, 0.95)
-    """AdamW's."""
+    """Weight decay of AdamW, except for norms and biases."""
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
+    """Betas of AdamW."""
     clip: Annotated[float, Field(gt=0)] = 1.0
-    """Gradient norm limit."""
+    """Maximum gradient norm."""
     mixture: dict[str, Annotated[float, Field(ge=0)]] = {}
-    """Share of the examples of each task (`cot`, `pot`, `pot->cot`, ...) relative to the others; a task that
-    is not named has weight 1. Empty: every row once per epoch."""
+    """Relative share of the examples of each task (`cot`, `pot`, `pot->cot`, ...); other tasks have weight 1. Empty:
+    every row once per epoch."""
     pool_limit: Count | None = None
-    """At most so many kept solutions (native and translated) of all rounds, drawn with the seed; none takes all.
-    For comparing runs at the same amount of data."""
+    """Maximum number of kept solutions (native and translated) of all rounds, drawn with the seed; none takes all.
+    Compares runs at the same amount of data."""
     annotations: Literal["round0", "all"] = "round0"
-    """Which annotated solutions rounds train on beside the pool: those that `round0.tasks` chose, or every view of
-    every annotated problem as well (the control that uses all annotations directly)."""
+    """Annotated solutions that rounds train on in addition to the pool: those of `round0.tasks`, or all views of all
+    annotated problems (the control *direct* of an experiment)."""
     lora: LoraConfig | None = None
     """Train adapters instead of all weights; none trains all."""
     gradient_checkpointing: bool = False
-    """Compute activations twice to keep fewer of them."""
+    """Recompute activations to save memory."""
     checkpoint_every: Count = 500
-    """Steps between DeepSpeed checkpoints inside a stage (for going on after a crash)."""
+    """Steps between the DeepSpeed checkpoints from which training resumes after a crash."""
 
 
 class TaskLimit(Section):
-    """How much of one task round 0 uses."""
+    """Limit of one task in round 0."""
 
     limit: Annotated[int, Field(ge=0)] | None = None
-    """At most so many rows, drawn with the seed; none takes all."""
+    """Maximum number of problems, drawn with the seed; none takes all."""
 
 
 class RoundZeroConfig(Section):
-    """Training on the views that came with the data, before the first round (MinT)."""
+    """Training on annotated solutions before the first round (MinT)."""
 
     enabled: bool = True
-    """Off starts from the base model as it is, and round 0 only evaluates it."""
+    """False only evaluates the base model in round 0."""
     tasks: dict[str, TaskLimit] = {}
-    """Which tasks: a method's name (or its view's) trains on that view, `pot->cot` on pairs of views as translations.
-    Different tasks take different problems where a limit is given and there are enough. Empty: all of `views`."""
+    """Tasks to train: a method or a view trains on that view, `pot->cot` on pairs of views as translations. Tasks with
+    a limit take different problems while there are enough. Empty: all of `views`."""
     views: list[str] = []
-    """Which views of the data are trained on (MinT), in round 0 and beside the pool after: `cot`, `program`,
-    `system`, `equation`, `prefix`, `socratic`, or the names of their methods. A problem without one is passed over.
-    Empty: the view of every configured method."""
+    """Views to train on in round 0 and, with the pool, in later rounds: `cot`, `program`, `system`, `equation`, `prefix`,
+    `socratic`, or the names of their methods. Problems without a view are skipped. Empty: the views of `methods`."""
     noise: Share = 0.0
-    """Share of the views that get a mistake on purpose (a wrong number or operator, a missing step): an experiment's
-    question, nothing for real use."""
+    """Share of the views to corrupt (a wrong number or operator, a missing step), for experiments on label noise."""
     schedule: ScheduleConfig | None = None
-    """Own schedule; none uses `training.schedule`."""
+    """Schedule of round 0; none uses `training.schedule`."""
     mixture: dict[str, Annotated[float, Field(ge=0)]] | None = None
-    """Own mixture; none uses `training.mixture`."""
+    """Mixture of round 0; none uses `training.mixture`."""
