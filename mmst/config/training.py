@@ -99,7 +99,7 @@ class RoundZeroConfig(Section):
     """Tasks to train: a method or a view trains on that view, `pot->cot` on pairs of views as translations. Tasks with
     a limit take different problems while there are enough. Empty: all of `views`."""
     views: list[str] = []
-    """Views to train on in round 0 and, with the pool, in later rounds: `cot`, `program`, `system`, `equation`, `prefix`,
+    """Views to train on in round 0 and, with the pool, later: `cot`, `program`, `system`, `equation`, `prefix`,
     `socratic`, or the names of their methods. Problems without a view are skipped. Empty: the views of `methods`."""
     noise: Share = 0.0
     """Share of the views to corrupt (a wrong number or operator, a missing step), for experiments on label noise."""
