@@ -1,14 +1,13 @@
-"""Kills the processes of real, tiny runs, and looks whether what they come to is what an undisturbed run comes to.
+"""Kills processes of real, tiny runs, and checks that the results equal those of an undisturbed run.
 
     python tests/chaos.py DIRECTORY --kills 60 --seed 0          (make chaos)
 
-Every part is real: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox. A run is done once undisturbed. Then runs are done
-that are killed: the driver, an engine replica, the engine process in it, a verifier, a train worker or the raylet gets
-SIGKILL; at the beginning of every stage, while something starts, and at random moments of its work (all drawn with the
-seed, and printed). What the run does not survive is gone on with by the same command line, after `mmst verify-run`
-found nothing wrong. In the end solutions, decisions, pool, evaluation and losses must be those of the undisturbed run, row
-for row. Prints what happened, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 where anything but N is
-not 0.
+Every part is real: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox. After one undisturbed run, further runs are
+disturbed: the driver, an engine replica, its engine process, a verifier, a train worker or the raylet gets SIGKILL, at
+the beginning of every stage, while something starts, and at random moments of its work (drawn with the seed, and
+printed). If the run does not survive a kill, `mmst verify-run` must find no fault and the same command resumes it. In
+the end solutions, decisions, pool, evaluation and losses must equal those of the undisturbed run row by row. Prints
+the kills, then `kills N, lost 0, doubled 0, stuck 0`; the exit code is 1 if any number but N is not 0.
 """
 
 import argparse
@@ -39,7 +38,7 @@ CONFIG = MICRO | {
     "training": {"batch": 32, "schedule": {"steps": 30, "learning_rate": 1e-3}, "checkpoint_every": 10},
 }
 SMALL_PARTS = "import mmst.stages.sampling as s; s.PART = 32"
-"""Before the command line: several parts per stage, also in tiny runs."""
+"""Runs before the command: several parts per stage, even in tiny runs."""
 MMST = "from mmst.cli import main; main()"
 STAGES = [
     *((0, stage) for stage in ("train", "evaluate", "promote")),
@@ -60,9 +59,9 @@ AT_WORK = {
     **dict.fromkeys(("filter", "promote"), ("driver", "raylet")),
 }
 PER_STAGE = 3
-"""Kills in one stage of one run; what is asked of it is tried as often, and training is begun anew as often."""
+"""Kills in one stage of one run: as many as requests are retried, and training is restarted."""
 STUCK_AFTER = 900.0
-"""Seconds without any new line, manifest or part, after which a run counts as stuck."""
+"""Seconds without a new line, manifest or part after which a run counts as stuck."""
 TABLES = (
     "solutions/part-*",
     "translations/part-*",
@@ -75,8 +74,8 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Kill:
-    """Who, and when: `after` seconds from when the stage was announced, and with `at_work` from when its work began and
-    the victim was there."""
+    """A victim and a time: `after` seconds after the stage was announced or, with `at_work`, after its work began and
+    the victim existed."""
 
     victim: str
     round: int
@@ -91,7 +90,7 @@ class Kill:
 
 
 def plan(kills: int, seed: int, durations: dict[tuple[int, str], float]) -> Iterator[Kill]:
-    """Stage boundaries and, in turn with them as long as there are any, victims in turn in a random stage: every third
+    """Alternate between stage boundaries, until all are used, and random stages with each victim in turn: one in three
     while it starts, the others at a random moment of their work."""
     draw = random.Random(seed)
     boundaries, victims = iter(draw.sample(STAGES, len(STAGES))), itertools.cycle(("driver", *PROCESSES))
@@ -107,7 +106,7 @@ def plan(kills: int, seed: int, durations: dict[tuple[int, str], float]) -> Iter
 
 
 class Run:
-    """One run directory and the processes that work on it."""
+    """A run directory and the processes that work on it."""
 
     def __init__(self, root: Path, config: Path) -> None:
         self.root, self.config, self.starts = root, config, 0
@@ -115,7 +114,7 @@ class Run:
         self.environment = {**os.environ, "MMST_CHAOS": str(root)}
 
     def start(self) -> None:
-        """Start it, or go on with it."""
+        """Start or resume the run."""
         self.starts += 1
         self.log = self.root.parent / f"{self.root.name}-{self.starts}.log"
         with self.log.open("w") as out:
@@ -125,7 +124,7 @@ class Run:
             )  # fmt: skip
 
     def processes(self) -> Iterator[tuple[psutil.Process, str]]:
-        """Those of this run that live, with their command lines: they carry a variable."""
+        """The live processes of this run, found by an environment variable, with their command lines."""
         for process in psutil.process_iter():
             try:
                 if process.environ().get("MMST_CHAOS") == str(self.root) and process.status() != psutil.STATUS_ZOMBIE:
@@ -137,7 +136,7 @@ class Run:
         return self.process is None or self.process.poll() is not None
 
     def victim(self, name: str) -> psutil.Process | None:
-        """A process of that kind, if there is one."""
+        """A process of this kind, None if there is none."""
         if self.over():
             return None
         if name == "driver":
@@ -145,7 +144,7 @@ class Run:
         return next((process for process, command in self.processes() if re.search(PROCESSES[name], command)), None)
 
     def due(self, kill: Kill) -> psutil.Process | None:
-        """The victim, once the time of the kill begins to run."""
+        """The victim, once the delay of the kill starts."""
         if not self.announced(kill):
             return None
         if kill.at_work and kill.stage not in ("filter", "promote"):
@@ -163,7 +162,7 @@ class Run:
         return (self.root / f"round-{kill.round:03d}/stages/{kill.stage}.json").exists()
 
     def wait_for_nobody(self, seconds: float = 90.0) -> list[str]:
-        """Wait until no process of the run is left; returns those that are, and ends them."""
+        """Wait until no process of the run is left; kills and returns those that stay."""
         deadline = time.monotonic() + seconds
         while left := list(self.processes()):
             if time.monotonic() > deadline:
@@ -174,12 +173,12 @@ class Run:
         return []
 
     def signs(self) -> tuple[int, ...]:
-        """Changes as long as the run moves."""
+        """Modification times that change as long as the run makes progress."""
         paths = [self.log, self.root / "progress.json", *self.root.glob("round-*/*"), *self.root.glob("round-*/*/*")]
         return tuple(path.stat().st_mtime_ns for path in paths if path.exists())
 
     def wait(self, ready: Callable[[], object] = lambda: False) -> bool:
-        """Wait until something is true, or for the end; false where nothing moves for too long."""
+        """Wait until `ready` or the end of the run; returns False if the run is stuck."""
         last, moved = self.signs(), time.monotonic()
         while not self.over() and not ready():
             time.sleep(0.05)
@@ -191,7 +190,7 @@ class Run:
 
 
 def rows(root: Path) -> collections.Counter:
-    """Every row of every table of a run with the table that it is in, and the loss of every step."""
+    """Every row of every table of a run, with the name of its table, and the loss of every step."""
     events = map(json.loads, (root / "metrics.jsonl").read_text().splitlines())
     steps = (event for event in events if "step" in event)
     found = collections.Counter(("losses", event["round"], event["step"], event["loss"]) for event in steps)
@@ -204,7 +203,7 @@ def rows(root: Path) -> collections.Counter:
 
 
 def durations(root: Path) -> dict[tuple[int, str], float]:
-    """Seconds that the work of each stage took in the undisturbed run, without starting what does it."""
+    """Seconds of work in each stage of the undisturbed run, without the start of engines and workers."""
     found = {}
     for number, stage in STAGES:
         manifest = json.loads((root / f"round-{number:03d}/stages/{stage}.json").read_text())
@@ -214,7 +213,7 @@ def durations(root: Path) -> dict[tuple[int, str], float]:
 
 
 def verified(root: Path) -> bool:
-    """Whether `mmst verify-run` finds nothing wrong."""
+    """Whether `mmst verify-run` finds no fault."""
     if not (root / "config.yaml").exists():
         return True
     command = [sys.executable, "-c", MMST, "verify-run", str(root)]
@@ -225,7 +224,7 @@ def verified(root: Path) -> bool:
 
 
 class Tally:
-    """What the kills did."""
+    """Counts what the kills did."""
 
     def __init__(self) -> None:
         self.expected: collections.Counter = collections.Counter()
@@ -242,7 +241,7 @@ class Tally:
 
 
 def disturb(directory: Path, config: Path, kills: list[Kill], tally: Tally) -> None:
-    """Carry the kills out, run after run, until all are done or none can be."""
+    """Carry out the kills, run after run, until all are done or none can be."""
     waiting = list(kills)
     for number in itertools.count():
         run, before = Run(directory / f"run-{number}", config), len(waiting)
@@ -260,14 +259,14 @@ def disturb(directory: Path, config: Path, kills: list[Kill], tally: Tally) -> N
 
 
 def _batch(waiting: list[Kill]) -> list[Kill]:
-    """What one run can take, in the order of its stages."""
+    """The kills that one run can take, in the order of its stages."""
     of_stage = {stage: [kill for kill in waiting if (kill.round, kill.stage) == stage][:PER_STAGE] for stage in STAGES}
     return [kill for stage in STAGES for kill in sorted(of_stage[stage], key=lambda kill: kill.at_work)]
 
 
 def carried_out(kill: Kill, run: Run, tally: Tally, starts: int = 4) -> bool:
-    """Whether the victim was killed in its stage, or right after one that was over too fast. What the run does not
-    survive is gone on with before."""
+    """Whether the victim was killed in its stage, or right after a stage that ended too fast. A run that ended before
+    is resumed first."""
     for _ in range(starts):
         if run.over() and not run.passed(kill):
             again(run, tally)
@@ -289,7 +288,7 @@ def carried_out(kill: Kill, run: Run, tally: Tally, starts: int = 4) -> bool:
 
 
 def again(run: Run, tally: Tally) -> None:
-    """After a run ended before its time: nothing of it may be left, what it wrote must be right, and it goes on."""
+    """Resume a run that ended early; none of its processes may be left, and its files must be correct."""
     if run.process.wait() > 0:
         said = run.log.read_text().strip().splitlines()
         print(f"{run.root.name}: ended with {run.process.returncode}: {said[-1] if said else ''}", flush=True)
@@ -301,7 +300,7 @@ def again(run: Run, tally: Tally) -> None:
 
 
 def finish(run: Run, tally: Tally, starts: int = 4) -> bool:
-    """Let a run come to its end; it may need to be gone on with after what it did not survive."""
+    """Wait for the end of a run, resuming it after kills that it did not survive."""
     for _ in range(starts):
         if not run.wait():
             tally.stuck += 1
@@ -318,7 +317,7 @@ def finish(run: Run, tally: Tally, starts: int = 4) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("directory", type=Path, help="where runs go; an undisturbed one there is used again")
+    parser.add_argument("directory", type=Path, help="where runs go; an undisturbed run in it is reused")
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

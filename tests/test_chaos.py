@@ -1,4 +1,4 @@
-"""Nothing is lost, doubled or stuck when processes of a real run are killed at any moment: see `chaos.py`."""
+"""No row is lost or doubled and no run is stuck when its processes are killed at any moment; see `chaos.py`."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
-"""Whole nodes of a cluster die under a run, then its driver, and it comes to what it comes to undisturbed. The cluster
-is real: a head without CPUs and nodes with one, each a raylet of its own, on this machine."""
+"""A run that loses nodes of its cluster and then its driver has the results of an undisturbed run. The cluster is real:
+a head without CPUs and nodes with one CPU each, every one a raylet on this machine."""
 
 import json
 import re
@@ -20,7 +20,7 @@ LONG_TRAINING = CONFIG | {
 
 
 class Nodes:
-    """Those of a cluster that can be lost."""
+    """The nodes of a cluster that can be killed."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster, self.nodes = cluster, []
@@ -29,7 +29,7 @@ class Nodes:
         self.nodes.append(self.cluster.add_node(num_cpus=1, object_store_memory=10**8))
 
     def kill_that_with(self, victim: str) -> None:
-        """Kill the node that has a process of that kind; its processes die with its raylet."""
+        """Kill the node that has a process of this kind; its processes die with its raylet."""
         for process in psutil.process_iter():
             for node in self.nodes:
                 raylet = node.all_processes["raylet"][0].process.pid

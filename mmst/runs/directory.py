@@ -50,20 +50,16 @@ class Commit:
             self.seconds[what] = round(self.seconds.get(what, 0.0) + time.monotonic() - start, 3)
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class RunDirectory:
     """`runs/<name>/`. `on_commit` is called after each commit; it uploads a run that lives in an object store."""
 
     root: Path
     on_commit: OnCommit = field(default=nothing, compare=False, repr=False)
 
-    @property
-    def metrics(self) -> Path:
-        return self.root / "metrics.jsonl"
-
-    @property
-    def problems(self) -> Path:
-        return self.root / "problems"
+    def __post_init__(self) -> None:
+        self.metrics = self.root / "metrics.jsonl"
+        self.problems = self.root / "problems"
 
     def round(self, number: int) -> RoundDirectory:
         """The directory of a round, which may not exist yet."""
@@ -105,44 +101,22 @@ class RunDirectory:
         raise InputError(f"{self.root}: was written by {age} mmst ({versions}); {cure}")
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class RoundDirectory:
     """`round-<rrr>/` of a run."""
 
     run: RunDirectory
     number: int
 
-    @property
-    def root(self) -> Path:
-        return self.run.root / f"round-{self.number:03d}"
-
-    @property
-    def solutions(self) -> Path:
-        return self.root / "solutions"
-
-    @property
-    def decisions(self) -> Path:
-        return self.root / "decisions.parquet"
-
-    @property
-    def rationalizations(self) -> Path:
-        return self.root / "rationalizations"
-
-    @property
-    def translations(self) -> Path:
-        return self.root / "translations"
-
-    @property
-    def pool(self) -> Path:
-        return self.root / "pool.parquet"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.root / "checkpoints" / "solver"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.root / "evaluation"
+    def __post_init__(self) -> None:
+        self.root = self.run.root / f"round-{self.number:03d}"
+        self.solutions = self.root / "solutions"
+        self.decisions = self.root / "decisions.parquet"
+        self.rationalizations = self.root / "rationalizations"
+        self.translations = self.root / "translations"
+        self.pool = self.root / "pool.parquet"
+        self.checkpoint = self.root / "checkpoints" / "solver"
+        self.evaluation = self.root / "evaluation"
 
     def manifest_path(self, stage: str) -> Path:
         """Where the manifest of a stage is once the stage is done."""

@@ -108,9 +108,13 @@ def held(root: Path, say: Say = lambda line: None) -> Iterator[None]:
 
 
 def _interrupt(thread: threading.Thread) -> None:
-    """Raise KeyboardInterrupt in a thread; in the main thread by a signal, which also ends blocking calls."""
+    """Raise KeyboardInterrupt in a thread.
+
+    In the main thread by a signal, which also ends blocking calls, unless the process ignores it (as background jobs of
+    a shell do).
+    """
     ident = thread.ident or 0
-    if thread is threading.main_thread():
+    if thread is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
         signal.pthread_kill(ident, signal.SIGINT)
     else:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(KeyboardInterrupt))

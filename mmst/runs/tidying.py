@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 from mmst.files import PARTIAL, write_text
 from mmst.runs.directory import RunDirectory
@@ -29,7 +28,7 @@ def tidy(run: RunDirectory) -> None:
 def _mend_metrics(run: RunDirectory) -> None:
     """Drop a torn last line and the lines of stages that will be redone; add lines that a kill prevented."""
     finished = {(round_.number, stage) for round_ in run.rounds() for stage in STAGES if round_.done(stage)}
-    text = _read(run.metrics)
+    text = run.metrics.read_text(encoding="utf-8", errors="replace") if run.metrics.exists() else ""
     kept, summarized = [], set()
     for line in text.splitlines(keepends=True):
         try:
@@ -44,7 +43,3 @@ def _mend_metrics(run: RunDirectory) -> None:
     mended = "".join([*kept, *(json.dumps(line, ensure_ascii=False) + "\n" for line in missing)])
     if mended != text:
         write_text(run.metrics, mended)
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

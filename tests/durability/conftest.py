@@ -1,4 +1,4 @@
-"""A finished run with made-up parts, made once."""
+"""A finished run with a fake model and trainer, made once."""
 
 import shutil
 
@@ -10,7 +10,7 @@ from mmst.runs.directory import RunDirectory
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """Its configuration and its directory; not to be changed."""
+    """Its configuration and directory; tests must not change it."""
     directory = tmp_path_factory.mktemp("finished")
     config = fake_config(directory)
     fake_run(config, directory / "run")
@@ -19,6 +19,6 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def run(finished, tmp_path) -> RunDirectory:
-    """A copy, to be damaged."""
+    """A copy that tests may damage."""
     shutil.copytree(finished[1], tmp_path / "run")
     return RunDirectory(tmp_path / "run")

@@ -1,6 +1,6 @@
-"""A whole run in a second or two: the real loop, stages, run directory and lock around a made-up model and trainer.
+"""A whole run in a second or two: the real loop, stages, run directory and lock around a fake model and trainer.
 
-Also a program, to be killed: `python fake_run.py RUN_DIR [key=value ...]`.
+Also a program to kill: `python fake_run.py RUN_DIR [key=value ...]`.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
 class FakeEngine:
-    """Answers `a + b?` by cot or pot, rightly three times out of four, as seed and prompt say."""
+    """Answers `a + b?` by cot or pot; three of four answers are correct, depending on seed and prompt."""
 
     report: ClassVar = {"generation": 1, "in_place": False, "fault": None, "largest": 0.0, "mean": 0.0, "seconds": 0.0}
 
@@ -99,7 +99,7 @@ async def _verify(method: str, completion: Completion) -> Verdict:
 
 
 def fake_fit(request, on_step):
-    """A checkpoint whose weights are a hash of what it was trained on."""
+    """Write a checkpoint whose weights are a hash of its training data."""
     steady = {"learning_rate": 1e-3, "tokens": 64, "seconds": 0.1}
     losses = [{"step": n + 1, "loss": 1 / (n + 1), **steady} for n in range(3)]
     for point in losses:
@@ -122,7 +122,7 @@ def _from_scratch(context, round_) -> Path:
 
 
 def fake_config(directory: Path, *settings: str, problems: int = 12) -> Config:
-    """Sums to solve, and rounds that are over at once."""
+    """A configuration with sums to solve and short rounds."""
     draw = random.Random(0)
     sets = {}
     for number, (name, count) in enumerate({"train": problems, "dev": 4, "test": 4}.items()):
@@ -146,7 +146,7 @@ def fake_config(directory: Path, *settings: str, problems: int = 12) -> Config:
 
 
 def fake_run(config: Config, root: Path, on_commit: OnCommit = nothing) -> str:
-    """`mmst run` with the made-up parts."""
+    """`mmst run` with the fake parts."""
     with (
         patch("mmst.loop.Runtime", FakeServices),
         patch("mmst.stages.train._from_scratch", _from_scratch),
@@ -156,7 +156,7 @@ def fake_run(config: Config, root: Path, on_commit: OnCommit = nothing) -> str:
 
 
 def content(root: Path) -> dict[str, object]:
-    """What a run came to, without times: checksums of data files, and what manifests and views say."""
+    """The result of a run without times: checksums of data files, and manifests."""
     found: dict[str, object] = {}
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         name = str(path.relative_to(root))

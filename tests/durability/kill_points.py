@@ -1,12 +1,12 @@
-"""Kills runs at every point where they touch a file, and looks whether anything is lost.
+"""Kills runs at every point where they touch a file, and checks that nothing is lost.
 
     python tests/durability/kill_points.py DIRECTORY --seed 0 --kills 20 [--every]
 
-A run with made-up parts (`fake_run`) is done once undisturbed. Then again and again in forked processes: each gets
-SIGKILL right before the n-th time that it opens, renames, links, makes or removes something inside its run directory,
-n being drawn (or each in turn, `--every`). With one of three kills the file that was about to be renamed, or that was
-written last, is cut in half first, as a power cut would. After each kill `verify_run` must find nothing wrong; when the
-run has come to its end it must hold what the undisturbed one holds. Prints one line of JSON.
+A run with a fake model and trainer (`fake_run`) is done once undisturbed, then repeatedly in forked processes. Each
+process gets SIGKILL right before the n-th time that it opens, renames, links, makes or removes something in its run
+directory; n is drawn at random (`--every` takes each in turn). One kill in three first cuts the file about to be
+renamed, or that was written last, in half, as a power cut would. After each kill `verify_run` must find no fault, and
+the finished run must equal the undisturbed one. Prints one line of JSON.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _DONE, _FAULTY, _BROKEN = 0, 3, 4
 
 
 class Killer:
-    """Counts the touches of a directory by this process; ends it before touch number `at`."""
+    """Counts how often this process touches a directory; kills it before touch number `at`."""
 
     def __init__(self, root: Path, at: int | None, tear: bool) -> None:
         self.root, self.at, self.tear = str(root), at, tear
@@ -56,7 +56,7 @@ class Killer:
 
 
 def in_child(work) -> int:
-    """Do work in a forked process; returns its exit code, negative for a signal."""
+    """Run work in a forked process; returns its exit code, negative for a signal."""
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -70,7 +70,7 @@ def in_child(work) -> int:
 
 
 def run_killed(directory: Path, name: str, at: int | None, tear: bool) -> int:
-    """Go on with a run until it ends or touch `at`."""
+    """Start or resume a run, until it ends or until touch `at`."""
 
     def work() -> int:
         killer = Killer(directory / name, at, tear)

@@ -1,4 +1,4 @@
-"""`mmst verify-run` finds whatever is wrong with a run, names it, and finds nothing wrong with one that is whole."""
+"""`mmst verify-run` names every fault of a damaged run and finds none in an intact one."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ def flip(path) -> None:
 
 
 def rewrite(round_, stage: str, path, change) -> None:
-    """Change the rows of a table and have its manifest agree."""
+    """Change the rows of a table and update its manifest."""
     rows = change(pq.read_table(path).to_pylist())
     pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(path)), path)
     manifest = round_.manifest(stage)

@@ -1,4 +1,4 @@
-"""What is damaged is named before it is used, and never used silently."""
+"""Damaged files are named before they are used, and never used silently."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from mmst.runs.directory import file_fault, write_manifest
 
 @pytest.fixture(autouse=True)
 def _a_new_process():
-    """What was found intact earlier in this process is looked at again."""
+    """Forget which files were found intact earlier in this process."""
     file_fault.cache_clear()
 
 
 def without(run, number: int, stages: list[str]) -> None:
-    """As if the run had been killed before these stages."""
+    """Make the run look as if it had been killed before these stages."""
     for stage in stages:
         (run.round(number).root / "stages" / f"{stage}.json").unlink()
 
@@ -115,6 +115,6 @@ def test_problems_or_a_configuration_that_were_lost_are_not_made_anew(run, finis
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path) -> None:
-    """Nobody makes directories in /sys, root included."""
+    """Not even root can create directories in /sys."""
     with pytest.raises(InputError, match="cannot be written"):
         fake_run(fake_config(tmp_path), Path("/sys/run"))

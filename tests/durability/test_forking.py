@@ -1,4 +1,4 @@
-"""What may change when a run goes on, and how to go on with other settings."""
+"""Which settings may change when a run is resumed, and how to continue with others."""
 
 import json
 

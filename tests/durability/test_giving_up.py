@@ -1,4 +1,4 @@
-"""What fails every time ends a run with one clear message that names it, and what was done until then is not lost."""
+"""Work that fails on every attempt ends the run with one message that names it; finished work is kept."""
 
 import sys
 

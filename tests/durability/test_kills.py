@@ -1,4 +1,4 @@
-"""A run that is killed, wherever, and gone on with is the run that was never disturbed."""
+"""A run that is killed at any moment and resumed equals the undisturbed run."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A full disk is known before it happens, ends a run clearly when it does, and loses nothing; retention makes space."""
+"""A full disk is predicted, ends a run with a clear message and loses nothing; retention makes space."""
 
 import shutil
 import subprocess

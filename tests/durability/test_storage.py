@@ -1,5 +1,4 @@
-"""A run in an object store ends like a local one, on whichever machine it is gone on with. The store is a real S3
-server on loopback."""
+"""A run in an object store ends like a local one, whichever machine resumes it. The store is a local S3 server."""
 
 import contextlib
 import json

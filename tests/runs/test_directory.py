@@ -1,4 +1,4 @@
-"""A stage is done when its manifest stands; files appear whole; a run directory has one writer and one purpose."""
+"""A stage is done when its manifest exists; files appear whole; a run directory has one writer and one purpose."""
 
 import json
 import subprocess

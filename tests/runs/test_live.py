@@ -1,4 +1,4 @@
-"""What a run says about the stage that is going on."""
+"""`progress.json` describes the running stage."""
 
 import json
 import time

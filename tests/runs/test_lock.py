@@ -114,8 +114,19 @@ def test_a_lock_file_that_says_nothing_is_watched_and_then_taken_over(tmp_path, 
 def test_a_holder_that_was_away_too_long_finds_out_and_stops(tmp_path, quick) -> None:
     with pytest.raises(InputError, match=r"taken over by process 4711 on other-host"), held(tmp_path):
         elsewhere(tmp_path, number=2)
-        time.sleep(10)  # ended by the interrupt of the first beat that sees it
+        time.sleep(10)  # interrupted by the first heartbeat that sees the new file
     assert holder_of(tmp_path).pid == 4711
+
+
+def test_a_holder_that_was_away_too_long_stops_even_if_its_process_ignores_interrupts(tmp_path, quick) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(InputError, match="taken over by process 4711"), held(tmp_path):
+            elsewhere(tmp_path, number=2)
+            for _ in range(1000):
+                time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_holder_in_a_thread_that_was_away_too_long_stops_and_no_other_thread_does(tmp_path, quick) -> None:
