@@ -1,9 +1,8 @@
 """The calculations that a rationale states, and whether they hold.
 
-Values are exact fractions. What is written decides nothing that a careful reader would not hold against the writer:
-a result may be rounded or cut to the places that it shows, percent may mean a hundredth or points, a chain may go on
-from a result (`3 + 4 = 7 + 2 = 9`), units may be converted. Where that leaves doubt, a calculation is neither true
-nor false.
+Values are exact fractions. Where a careful reader would give the writer the benefit of the doubt, so does this module:
+a result may be rounded or cut to the places that it shows, percent may mean a hundredth or points, a chain may
+continue from a result (`3 + 4 = 7 + 2 = 9`), units may be converted. A calculation in doubt is neither true nor false.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from mmst.verify.answers.arithmetic import Expression, Side, Token, leading, tokens_of, trailing
 
@@ -30,13 +29,18 @@ _CONVERTIBLE = {
     "amount": "ounce oz pound lb gram g kg kilogram ton mg cup pint quart gallon liter litre ml teaspoon tablespoon",
     "count": "dozen pair score",
 }
-_KIND_OF_UNIT = {word: kind for kind, words in _CONVERTIBLE.items() for word in words.split()}
+_DIMENSIONS = {word: kind for kind, words in _CONVERTIBLE.items() for word in words.split()}
 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """An equation as it stands in a text: both sides as written, whether it holds (none: can't be told), its
-    half-open span [start, end) in characters, and `key`, its one spelling without units and white space."""
+    """An equation as stated in a text.
+
+    left, right: its sides as written.
+    holds: whether it is true; None if in doubt.
+    start, end: its half-open span in characters.
+    key: its one spelling, without units and white space.
+    """
 
     left: str
     right: str
@@ -46,11 +50,9 @@ class Calculation:
     key: str
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=16)  # a caller that looks for a false calculation wants the key of the same text next
 def calculations(text: str) -> tuple[Calculation, ...]:
-    """The calculations stated in a text, in their order. An equation without any operation is none.
-
-    Of the last texts they are remembered: who asks for a false one asks next for the key.
+    """The calculations stated in a text, in order; equations without any operation are left out.
 
     >>> [(c.left, c.right, c.holds) for c in calculations("They pay 3 * $4 = $12, so 20 - 12 = 9 is left.")]
     [('3 * $4', '$12', True), ('20 - 12', '9', False)]
@@ -65,21 +67,20 @@ def calculations(text: str) -> tuple[Calculation, ...]:
 
 
 def false_calculation(text: str) -> Calculation | None:
-    """The first calculation that does not hold; none where there is none."""
+    """The first calculation that does not hold, if any."""
     return next((calculation for calculation in calculations(text) if calculation.holds is False), None)
 
 
 def calculation_key(text: str) -> tuple[str, ...]:
-    """The ordered list of equations, in one spelling: what duplicates share (RFT, Yuan et al. 2023, section 3.3).
+    """The ordered equations of a text, each in one spelling: duplicates share it (RFT, Yuan et al. 2023, section 3.3).
 
     An equation that directly repeats the one before it, as calculator marks do, counts once.
     """
-    keys = [calculation.key for calculation in calculations(text)]
-    return tuple(key for number, key in enumerate(keys) if number == 0 or keys[number - 1] != key)
+    return tuple(key for key, _ in groupby(calculation.key for calculation in calculations(text)))
 
 
 def _stated(text: str, shown: str, start: int, end: int) -> Iterator[Calculation]:
-    """The links of the equations in one sentence; `shown` is the text with what is not to be read blanked out."""
+    """The links of the equations in one sentence; `shown` is the text with its calculator marks blanked out."""
     if "=" not in shown[start:end]:
         return
     sides: list[list[Token]] = [[]]
@@ -90,34 +91,30 @@ def _stated(text: str, shown: str, start: int, end: int) -> Iterator[Calculation
             sides[-1].append(token)
     for before, after in pairwise(sides):
         left, right = trailing(before), leading(after)
-        if left is None or right is None or not (left.expression.operations or right.expression.operations):
-            continue
-        yield Calculation(
-            text[left.start : left.end],
-            text[right.start : right.end],
-            _holds(left, right),
-            left.start,
-            right.end,
-            f"{left.expression.key}={right.expression.key}",
-        )
+        if left and right and (left.expression.operations or right.expression.operations):
+            sources = text[left.start : left.end], text[right.start : right.end]
+            key = f"{left.expression.key}={right.expression.key}"
+            yield Calculation(*sources, _holds(left, right), left.start, right.end, key)
 
 
 def _holds(left: Side, right: Side) -> bool | None:
     a, b = left.expression, right.expression
     if None in (*a.values, *b.values):
         return None
-    going_on: Expression | None = b
-    while going_on is not None:
-        if _equal(a, going_on):
+    link: Expression | None = b
+    while link is not None:
+        if _equal(a, link):
             return True
-        going_on = going_on.begins
+        link = link.begins
     certain = a.operations and not (left.doubtful or right.doubtful or a.mixes_percent or b.mixes_percent)
     return False if certain and not _whole_part(a, b) and not _convertible(left.units, right.units) else None
 
 
 def _equal(a: Expression, b: Expression) -> bool:
-    """Whether two sides are equal under some reading of their percent signs; a single number may be rounded, or cut
-    to the decimals that it shows."""
+    """Whether two sides are equal under some reading of their percent signs.
+
+    A single number on the right may be rounded, or cut to the decimals that it shows.
+    """
     for value in a.values:
         for other, places in zip(b.values, (b.places + 2 * b.percent, b.places), strict=True):
             assert value is not None and other is not None
@@ -129,7 +126,7 @@ def _equal(a: Expression, b: Expression) -> bool:
 
 
 def _whole_part(a: Expression, b: Expression) -> bool:
-    """Whether a side that is no whole number is followed by a whole one next to it: how many boxes are full."""
+    """Whether the right side is a whole number next to the left one, as in how many boxes are full."""
     return any(
         v is not None and w is not None and w.denominator == 1 and abs(v - w) < 1
         for v, w in zip(a.values, b.values, strict=True)
@@ -137,10 +134,10 @@ def _whole_part(a: Expression, b: Expression) -> bool:
 
 
 def _convertible(left: frozenset[str], right: frozenset[str]) -> bool:
-    """Whether units of one kind differ, so that one may have been converted into the other."""
-    a, b = ({_singular(unit) for unit in units} & _KIND_OF_UNIT.keys() for units in (left, right))
-    return a != b and len({_KIND_OF_UNIT[unit] for unit in a | b}) < len(a | b)
+    """Whether different units of one dimension occur, so that one may have been converted into the other."""
+    a, b = ({_singular(unit) for unit in units} & _DIMENSIONS.keys() for units in (left, right))
+    return a != b and len({_DIMENSIONS[unit] for unit in a | b}) < len(a | b)
 
 
 def _singular(unit: str) -> str:
-    return unit if unit in _KIND_OF_UNIT else unit.removesuffix("s")
+    return unit if unit in _DIMENSIONS else unit.removesuffix("s")
