@@ -1,4 +1,4 @@
-"""The smallest configuration in which every stage of the loop has something to do."""
+"""The smallest configuration in which every stage of the loop has work to do."""
 
 MICRO = {
     "name": "micro",

@@ -1,4 +1,4 @@
-"""A finished run of one round, made by the loop's own stages from solutions that are given, in milliseconds."""
+"""A finished run of one round, made by the loop's own stages from given solutions in milliseconds."""
 
 from pathlib import Path
 

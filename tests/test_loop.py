@@ -1,4 +1,4 @@
-"""The loop end to end at tiny size, with every real part: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox."""
+"""The loop end to end at tiny size, with all real parts: Ray, vLLM in Ray Serve, DeepSpeed, the sandbox."""
 
 import json
 import os

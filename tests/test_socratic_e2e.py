@@ -1,4 +1,4 @@
-"""Sub-questions through the whole loop at tiny size, with every real part: one model for both roles, and two."""
+"""Sub-questions through the whole loop at tiny size with all real parts: one model for both roles, and two."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Sub-questions through every stage of the loop, with a model that knows the dialogues of the data and no Ray."""
+"""Sub-questions through every stage of the loop, with a model that replies with the views of the data, without Ray."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""A round whose solutions a teacher writes, with hints for the rest, with every real part; and a teacher over HTTP."""
+"""A round written by a teacher, with rationalization, with all real parts; and a teacher behind HTTP."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Verifiers as Ray actors: right verdicts in batches, and the pool survives the deaths of its members."""
+"""Verifiers as Ray actors: right verdicts in batches, and a pool that survives the deaths of its members."""
 
 import asyncio
 import os

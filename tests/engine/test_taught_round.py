@@ -1,4 +1,4 @@
-"""Generate, filter, hint and translate with a teacher: the stages and the verifier are real, only Ray and vLLM are not."""
+"""The sampling stages with a teacher: stages and verifier are real, Ray and vLLM are not."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: against published values, brute force, and what the definitions say."""
+"""Figures of an evaluation, against published values, brute force and definitions."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Adding a method is one file plus its registration: this one is verified, filtered, trained on and translated."""
+"""Adding a method takes one file and its registration: this one is verified, filtered, trained and translated."""
 
 import asyncio
 from dataclasses import replace

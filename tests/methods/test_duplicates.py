@@ -1,4 +1,4 @@
-"""Duplicates are what a reader would call the same solution, and nothing else."""
+"""Duplicates: the same solution in other words is one, a different calculation is not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The methods eot and prefix: read, verified, shown with their values, told apart, made from the views of the data."""
+"""The methods eot and prefix: verdicts, shown values, duplicates, and solutions made from views."""
 
 import json
 from pathlib import Path

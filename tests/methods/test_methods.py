@@ -1,4 +1,4 @@
-"""Every method asks in three styles, reads what was written, and shows its solutions for training and translating."""
+"""Every method prompts in three styles, reads completions, and renders solutions for training and translation."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Sub-questions: who is asked what, what is read from it, and that no decomposer can make it crash or run away."""
+"""Sub-questions: the requests of both roles, how replies are read, and that no decomposer crashes it or runs away."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`mmst filter`: rows of any origin get the decisions that a round would give them, in the order they came."""
+"""`mmst filter`: rows of any origin get the decisions of a round, in their order."""
 
 import pytest
 

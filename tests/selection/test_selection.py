@@ -1,4 +1,4 @@
-"""Labels, keeping, caps, balance and translation plans: every decision has its reason and never depends on arrival."""
+"""Labels, filtering, caps, balance and translation plans: every decision has a reason and is independent of order."""
 
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a round trains on: views by task, kept solutions, translations and pairs, each traceable."""
+"""The training rows of a round: annotated solutions by task, kept solutions, translations and pairs, each traceable."""
 
 import pytest
 

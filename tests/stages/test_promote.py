@@ -1,4 +1,4 @@
-"""Promotion looks at dev problems, by the methods of this run."""
+"""Promotion uses dev problems only, and the methods of this run."""
 
 import pytest
 

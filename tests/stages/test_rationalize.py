@@ -1,4 +1,4 @@
-"""Hints: who is asked again, what is refused although its answer is right, and that nothing trained shows a hint."""
+"""Rationalization: which problems are solved again, which solutions are dropped, and that training shows no answer."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Each role's rows go into its own checkpoint, which says how to ask it and where the others are."""
+"""Each role's rows train its own checkpoint; its card says how to prompt it and where the other roles are."""
 
 from pathlib import Path
 from types import SimpleNamespace
