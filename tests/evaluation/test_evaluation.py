@@ -33,7 +33,7 @@ def outcomes(*rows: tuple[str | None, str | None, str | None], slices: dict[int,
             {"cot": [cot], "pot": [pot]},
             None if gold is None else {gold},
             frozenset({new[n]} if n in new else ()),
-        )  # fmt: skip
+        )
         for n, (cot, pot, gold) in enumerate(rows)
     ]
 
