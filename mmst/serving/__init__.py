@@ -83,7 +83,9 @@ def solve_question(
         votes={written[key]: count for key, count in counts.most_common()},
         ensemble=ensemble,
         solutions=[
-            Attempt(row.method, row.sample, row.text, METHODS[row.method].with_values(row.text), row.status, row.answer)
+            Attempt(
+                row.method, row.sample, row.text, METHODS[row.method].with_values(row.visible), row.status, row.answer
+            )
             for row in rows
         ],
     )
