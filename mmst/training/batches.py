@@ -1,4 +1,4 @@
-"""Examples as tensors: several to a row, blind to each other."""
+"""Examples as tensors: several in a row, masked from each other."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mmst.training.plan import Row
 class Batch:
     """A micro-batch of R rows, W tokens wide.
 
-    `tokens`, `positions` (within the example), `example` (0 is padding): int64 [R, W]. `predicts`: bool [R, W], where
-    the next token is part of a completion; `targets`: int64 [sum of `predicts`], those next tokens, row by row.
+    `tokens`, `positions` (within the example) and `example` (0 is padding) are int64 [R, W]. `predicts`, bool [R, W],
+    marks where the next token belongs to a completion; `targets`, int64 [sum of `predicts`], are those next tokens.
     """
 
     tokens: torch.Tensor
@@ -26,21 +26,21 @@ class Batch:
     targets: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
+        """A copy on another device."""
         return Batch(*(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__))
 
     def attention(self, dtype: torch.dtype) -> torch.Tensor:
-        """What is added to the attention scores, [R, 1, W, W]: 0 for earlier tokens of the same example, else the
-        lowest number. (Padding sees itself: a line without anything to see would be undefined.)"""
+        """The additive attention mask [R, 1, W, W]: 0 for earlier tokens of the same example, else the lowest number.
+        Padding attends to itself, since a row of the mask without any 0 would give NaN."""
         same = self.example[:, :, None] == self.example[:, None, :]
         lowest = torch.full(same.shape, torch.finfo(dtype).min, dtype=dtype, device=same.device)
         return lowest.masked_fill_(same.tril(), 0).unsqueeze(1)
 
 
 def assemble(rows: Sequence[Row], tokens: np.ndarray, starts: np.ndarray, prompts: np.ndarray) -> Batch:
-    """Lay rows of examples (indices into `starts` and `prompts`) out as tensors; see `Encoded` for the arrays.
+    """Lay out rows of examples (indices into `starts` and `prompts`) as tensors; see `Encoded` for the arrays.
 
-    An empty list of rows gives one token of padding without targets.
+    An empty list of rows becomes one token of padding.
     """
     width = max((sum(int(starts[e + 1] - starts[e]) for e in row) for row in rows), default=1)
     shape = (max(1, len(rows)), width)
@@ -53,7 +53,7 @@ def assemble(rows: Sequence[Row], tokens: np.ndarray, starts: np.ndarray, prompt
             text = tokens[starts[e] : starts[e + 1]]
             span, prompt = slice(at, at + len(text)), int(prompts[e])
             ids[line, span], positions[line, span], example[line, span] = text, np.arange(len(text)), number
-            first = max(prompt, 1)  # nothing comes before the first token of an example without prompt
+            first = max(prompt, 1)  # the first token of an example is never predicted
             predicts[line, at + first - 1 : at + len(text) - 1] = True
             targets.append(text[first:].astype(np.int64))
             at += len(text)

@@ -1,4 +1,4 @@
-"""Rows of text to tokens, once per training stage."""
+"""Tokenizing the rows of a training stage."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmst.errors import InputError
+from mmst.model_directory import check_model_directory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Examples as tokens. Example `i` is `tokens[starts[i]:starts[i + 1]]`; the first `prompts[i]` of them are the
-    prompt, the rest (completion and end of text) carry the loss."""
+    """Examples as tokens. Example `i` is `tokens[starts[i]:starts[i + 1]]`. The first `prompts[i]` of these are the
+    prompt; the loss is over the rest, completion and end of text."""
 
     tokens: np.ndarray
     starts: np.ndarray
@@ -33,14 +34,11 @@ class Encoded:
 
 
 def load_tokenizer(start: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model directory or hub id. Raises InputError where there is none that can be used."""
+    """The tokenizer of a model directory or hub id. Raises InputError if there is none, or none with an end of text."""
     from transformers import AutoTokenizer
 
-    directory = Path(start)
-    if directory.exists() and not (directory / "config.json").is_file():
-        raise InputError(f"{start}: not a model directory, it has no config.json")
-    if directory.exists() and not any((directory / name).is_file() for name in TOKENIZER_FILES):
-        raise InputError(f"{start}: a model directory without tokenizer; put its tokenizer.json there")
+    if Path(start).exists():
+        check_model_directory(Path(start))
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(start))
     except (OSError, ValueError) as error:
@@ -53,17 +51,12 @@ def load_tokenizer(start: str | Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
-
-
 def encode(rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, role: str | None = None) -> Encoded:
-    """Read a Parquet file with columns prompt, completion, task, and make tokens of it; of one role's rows where the
-    column `role` matters.
+    """Tokenize a Parquet file with columns prompt, completion and task; with a `role` only its rows.
 
-    The prompt is encoded as a server does it (with begin of text where the tokenizer has one and the text does not),
-    the completion on its own, then the end of text. Left out and counted: examples longer than `max_length` tokens
-    (`long`), and completions that contain a special token literally (`special`). Raises InputError where nothing is
-    left.
+    The prompt is encoded as by a server (with begin of text if the tokenizer has one and the text does not), the
+    completion separately, then end of text. Left out and counted: examples longer than `max_length` tokens (`long`),
+    and completions with a literal special token (`special`). Raises InputError if nothing is left.
     """
     import pyarrow.parquet as pq
 
@@ -72,12 +65,12 @@ def encode(rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, role
     special, begin = set(tokenizer.all_special_ids), tokenizer.bos_token
     tokens: list[int] = []
     starts, prompts, tasks, left_out = [0], [], [], Counter[str]()
-    told = [bool(begin) and text.startswith(begin) for text in table["prompt"]]
-    for at in range(0, len(told), 1024):
+    begun = [bool(begin) and text.startswith(begin) for text in table["prompt"]]
+    for at in range(0, len(begun), 1024):
         part = slice(at, at + 1024)
         before = [
             tokenizer(text, add_special_tokens=not has)["input_ids"]
-            for text, has in zip(table["prompt"][part], told[part], strict=True)
+            for text, has in zip(table["prompt"][part], begun[part], strict=True)
         ]
         after = tokenizer(table["completion"][part], add_special_tokens=False)["input_ids"]
         for prompt, completion, task in zip(before, after, table["task"][part], strict=True):
@@ -91,7 +84,7 @@ def encode(rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, role
             tasks.append(task)
     if not tasks:
         raise InputError(
-            f"{rows}: nothing to train on: of {len(told)} examples {left_out['long']} are longer than "
+            f"{rows}: nothing to train on: of {len(begun)} examples {left_out['long']} are longer than "
             f"training.max_length ({max_length} tokens) and {left_out['special']} contain a special token"
         )
     return Encoded(np.array(tokens, np.int32), np.array(starts), np.array(prompts), tasks, dict(left_out))

@@ -32,6 +32,7 @@ class TrainModel:
         self.device = torch.device(get_accelerator().current_device_name())
         _without_compiling(task.gpu)
         deepspeed.init_distributed(dist_backend="nccl" if task.gpu else "gloo", verbose=False)
+        self.micro_batch_tokens = self._micro_batch_tokens()
         config = deepspeed_config(task, dist.get_world_size())
         # Under ZeRO 3 transformers loads each tensor straight into its shards while this object exists.
         self._sharded = transformers.integrations.HfDeepSpeedConfig(config) if settings.zero_stage == 3 else None
@@ -47,7 +48,6 @@ class TrainModel:
         optimizer = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), betas=settings.betas, fused=True)
         self.engine, self.optimizer, _, _ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
         self.packs = self._packs_without_leaking()
-        self.micro_batch_tokens = self._micro_batch_tokens()
 
     def _load(self) -> Any:
         torch.manual_seed(self.task.seed % 2**63)

@@ -1,9 +1,8 @@
-"""What every step trains on and how fast, fixed before training starts. Pure functions: the same for any number of
-workers, before and after a restart.
+"""The examples and the learning rate of every step. Pure functions: the plan is the same after a restart, and
+`draw_examples` does not depend on the number of workers.
 
-Words: an *example* is a prompt with its completion, a *row* is several examples side by side in one line of a tensor
-(they don't see each other), a *micro-batch* is the rows that a worker takes at once, a *step* is one update of the
-weights by `batch` examples.
+An *example* is a prompt with its completion, a *row* is several examples side by side in a tensor (masked from each
+other), a *micro-batch* is the rows of one forward pass, a *step* is one update of the weights by `batch` examples.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ Row = list[int]
 """Examples, by their place in the step."""
 
 PADDING = 0.03
-"""Share of padding that packing is content with: below it narrower rows save more attention than they waste."""
+"""Accepted share of padding: below it, narrower rows save more attention than padding wastes."""
 WIDEST = 4
-"""Rows are at most this many times as wide as the longest example in them."""
+"""Rows are at most this many times as wide as their longest example."""
 
 
 def step_count(schedule: ScheduleConfig, examples: int, batch: int) -> int:
-    """Optimizer steps: as configured, or enough for the epochs over so many examples."""
+    """Number of optimizer steps: as configured, or computed from the epochs."""
     return schedule.steps or max(1, math.ceil(schedule.epochs * examples / batch))
 
 
@@ -42,13 +41,13 @@ def learning_rate(step: int, steps: int, schedule: ScheduleConfig) -> float:
 
 
 def draw_examples(tasks: Sequence[str], mixture: Mapping[str, float], batch: int, steps: int, seed: int) -> np.ndarray:
-    """Which example each place of each step holds: int64 array of shape (steps, batch).
+    """The examples of each step: int64 array of shape (steps, batch).
 
-    Every task is gone through in a new random order each time, so its examples are used equally often. With a
-    mixture each step holds the tasks' shares (what doesn't divide evenly is carried to the next step); a task that
-    is not named has weight 1. Without one, all examples together are gone through.
+    Each task is traversed in a new random order each time, so its examples are used equally often. With a mixture each
+    step has the tasks' shares (remainders are carried to the next step); a task that is not named has weight 1.
+    Without a mixture, all examples are traversed together.
 
-    Raises ValueError where no task with a weight above 0 has examples.
+    Raises ValueError if no task with a weight above 0 has examples.
     """
     names = np.asarray(tasks)
     pools = (
@@ -90,10 +89,10 @@ def _cycle(pool: np.ndarray, count: int, random: np.random.Generator) -> np.ndar
 
 
 def pack(lengths: Sequence[int]) -> list[Row]:
-    """Put examples side by side into rows of nearly equal width, so that little padding is left.
+    """Pack examples into rows of nearly equal width, with little padding.
 
     Takes the most (so the narrowest) rows whose padding stays under `PADDING`, else those with the least. For each
-    number of rows the width is the smallest into which best-fit decreasing puts everything (MULTIFIT, Coffman,
+    number of rows the width is the smallest into which best-fit decreasing packs everything (MULTIFIT, Coffman,
     Garey and Johnson 1978).
     """
     order = sorted(range(len(lengths)), key=lambda example: -lengths[example])
@@ -111,7 +110,7 @@ def pack(lengths: Sequence[int]) -> list[Row]:
 
 
 def _fit(lengths: Sequence[int], order: list[int], count: int, width: int) -> list[Row]:
-    """Rows of the smallest width from `width` on into which at most `count` rows hold everything."""
+    """At most `count` rows that hold everything, of the smallest width that is at least `width`."""
     while True:
         rows: list[Row] = []
         room: list[tuple[int, int]] = []  # (free tokens, row), ascending
@@ -131,11 +130,10 @@ def _fit(lengths: Sequence[int], order: list[int], count: int, width: int) -> li
 
 
 def divide(lengths: Sequence[int], workers: int, micro_batch_tokens: int, packed: bool = True) -> list[list[list[Row]]]:
-    """Deal the examples of a step to workers and put them into micro-batches: worker → micro-batch → rows.
+    """Divide the examples of a step among workers and micro-batches: worker → micro-batch → rows.
 
-    Every worker gets nearly the same number of tokens and the same number of micro-batches (ZeRO needs that); a
-    micro-batch may be empty where a worker has fewer rows. Without packing every example is a row of its own, and
-    micro-batches hold rows of similar length.
+    Every worker gets nearly the same number of tokens and the same number of micro-batches (ZeRO needs that); some may
+    be empty. Without packing every example is a row of its own, and micro-batches hold rows of similar length.
     """
     dealt: list[Row] = [[] for _ in range(workers)]
     load = [0] * workers

@@ -1,7 +1,7 @@
-"""A tiny language model made from nothing: its tokenizer, its weights, its checkpoint directory.
+"""A tiny language model from scratch: its tokenizer, its weights, its checkpoint directory.
 
-The tokenizer is word-level and lossless: `decode(encode(text)) == text` for every text made of known characters.
-Spaces are glued to what follows, so that "has 3 apples" takes three tokens.
+The tokenizer is word-level and lossless: `decode(encode(text)) == text` for every text of known characters. A space
+belongs to the token after it, so "has 3 apples" takes three tokens.
 """
 
 from __future__ import annotations
@@ -23,23 +23,22 @@ if TYPE_CHECKING:
 SPACE = "▁"
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 LARGEST = 999
-"""Up to here every number below the largest one seen has a token of its own."""
+"""Integers up to this one, and up to the largest one seen, have a token each."""
 
 
 def _pattern(config: ScratchConfig) -> str:
-    """One match is one token where the vocabulary has it: a word, a number or a digit, the rest of a name after an
-    underscore, a line break with the indentation after it, or any other sign."""
+    """Matches what becomes one token if the vocabulary has it: a word, a number or a digit, the part of a name after an
+    underscore, a line break with the indentation after it, or any other character."""
     number = r"\d+" if config.numbers == "whole" else r"\d"
     return rf"\n{SPACE}*|{SPACE}?(?:_?[A-Za-z]+|{number}|[^\s{SPACE}])"
 
 
 def build_tokenizer(texts: Iterable[str], config: ScratchConfig) -> PreTrainedTokenizerFast:
-    """Make a tokenizer of the words in `texts`, the most frequent ones first, up to `config.vocabulary` entries.
+    """A tokenizer of the words in `texts`, the most frequent ones first, with up to `config.vocabulary` entries.
 
-    Every digit and every character that was seen is an entry too, and so is every integer up to the largest seen (at
-    most 999), so that unseen words and results can be written. Longest match first within a word (WordPiece without
-    a prefix).
-    End of text is `</s>`, padding another token; there is no begin-of-text token.
+    Every digit and every character seen is an entry too, and so is every integer up to the largest seen (at most 999):
+    unseen words and results can be written. Within a word the longest match wins (WordPiece without a prefix). End of
+    text is `</s>`, padding is another token; there is no begin of text.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -67,7 +66,7 @@ def build_tokenizer(texts: Iterable[str], config: ScratchConfig) -> PreTrainedTo
 
 
 def _integers(words: Counter[str]) -> list[str]:
-    """All integers up to the largest seen, in the forms that occur: after a space, or not."""
+    """All integers up to the largest seen, with and without a space before them, as they occur."""
     found = []
     for before in ("", SPACE):
         seen = [int(word.removeprefix(SPACE)) for word in words if re.fullmatch(rf"{before}\d+", word)]
@@ -76,7 +75,7 @@ def _integers(words: Counter[str]) -> list[str]:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, config: ScratchConfig, seed: int) -> LlamaForCausalLM:
-    """A Llama of the given size with random float32 weights; the same ones for the same seed."""
+    """A Llama of the given size with random float32 weights drawn from the seed."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -100,12 +99,13 @@ def build_model(tokenizer: PreTrainedTokenizerFast, config: ScratchConfig, seed:
 
 
 def mlp_width(width: int) -> int:
-    """8/3 of the hidden size (Shazeer 2020: three matrices cost what two of 4 times did), in multiples of 32."""
+    """8/3 of the hidden size in multiples of 32: three gated matrices then cost as much as two of 4 × the width
+    (Shazeer 2020)."""
     return -(-8 * width // 96) * 32
 
 
 def save_checkpoint(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
-    """Write a plain Hugging Face directory, whole or not at all."""
+    """Write a plain Hugging Face directory; it appears when it is complete."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ class Shape:
     head_width: int | None = None
     experts: int = 1
     counted: int | None = field(default=None, compare=False)
-    """Number of parameters if they were counted; else it is computed as for a Llama."""
+    """Number of parameters if transformers has the architecture; else they are computed as for a Llama."""
 
     @property
     def kv_width(self) -> int:
@@ -72,7 +70,7 @@ def shape_of(model: ModelConfig | str | Path) -> Shape:
     directory = Path(model)
     if directory.is_dir():
         check_model_directory(directory, tokenizer=False)
-        return _read(directory / "config.json", _stored_parameters(directory))
+        return _read(directory / "config.json")
     try:
         from huggingface_hub import hf_hub_download
 
@@ -90,7 +88,7 @@ def _new(config: ScratchConfig) -> Shape:
     return Shape(config.vocabulary, config.width, config.layers, heads, heads, mlp, config.tie_embeddings)
 
 
-def _read(path: Path, counted: int | None = None) -> Shape:
+def _read(path: Path) -> Shape:
     try:
         text = path.read_text()
         outer: dict[str, Any] = json.loads(text)
@@ -109,21 +107,10 @@ def _read(path: Path, counted: int | None = None) -> Shape:
             tied=config.get("tie_word_embeddings", outer.get("tie_word_embeddings", True)),
             head_width=config.get("head_dim"),
             experts=experts,
-            counted=counted or _built_parameters(text),
+            counted=_built_parameters(text),
         )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: cannot read the sizes of the model ({type(error).__name__}: {error})") from error
-
-
-def _stored_parameters(directory: Path) -> int | None:
-    """Number of parameters by the headers of the safetensors files in a directory; None if it has no such files."""
-    total = 0
-    for file in directory.glob("*.safetensors"):
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(length))
-        total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    return total or None
 
 
 @functools.cache

@@ -91,7 +91,7 @@ def test_packed_examples_are_blind_to_each_other(rows: Path, tokenizer) -> None:
 
 
 def test_a_directory_without_config_or_without_tokenizer_is_refused(tmp_path: Path, tokenizer) -> None:
-    with pytest.raises(InputError, match=r"not a model directory, it has no config.json"):
+    with pytest.raises(InputError, match=r"not a Hugging Face model directory, it has no config.json"):
         load_tokenizer(tmp_path)
     save_checkpoint(build_model(tokenizer, CONFIG, 0), tokenizer, tmp_path / "model")
     assert load_tokenizer(tmp_path / "model").eos_token == "</s>"
