@@ -22,6 +22,7 @@ from mmst.dashboard.queries import PAGE, Filters, Queries
 from mmst.dashboard.rendering import environment, round_context
 from mmst.dashboard.run import Round, Run, look
 from mmst.dashboard.warnings import warnings_of
+from mmst.records import without_thinking
 
 _UNREADABLE = (duckdb.Error, jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError, OSError)
 """Exceptions for files that this version of mmst did not write."""
@@ -132,7 +133,8 @@ class Pages:
         row = found[0]
         problem = problems.problem(self.queries, run, row["problem_id"])
         whole = request.query_params.get("all") == "1"
-        steps = METHODS[row["method"]].with_values(row["text"]) if row["method"] in METHODS and not whole else ""
+        visible = without_thinking(row["text"])
+        steps = METHODS[row["method"]].with_values(visible) if row["method"] in METHODS and not whole else ""
         context = {"row": row, "problem": problem, "whole": whole, "steps": steps if steps != row["text"] else ""}
         return self._show("solution.html", request, run=run, **context)
 

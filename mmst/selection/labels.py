@@ -23,8 +23,9 @@ Compare = Callable[[Answer, Answer], Comparison | None]
 class Label:
     """The answer that is trusted for a problem.
 
-    `answer` is its text and `key` its canonical form, both None where no answer is trusted. `support` is the share of
-    all native samples that give it (0 to 1; a sample without an answer counts against it), `source` gold or agreement.
+    `answer` is its text and `key` its canonical form, both None where no answer is trusted; `source` is gold or
+    agreement. `support` (0 to 1) is the share of the native samples that give it: for agreement of all samples, for a
+    gold label of those that give any answer.
     """
 
     key: str | None = None
@@ -48,8 +49,8 @@ def label_problem(
     """
     native = [s for s in solutions if s.origin_id is None]
     if reference is not None and config.label != "agreement":
-        right = sum(matches(reference, s, compare) is True for s in native)
-        return Label(reference.key, reference.text, "gold", right / max(1, len(native)))
+        right = [matches(reference, s, compare) is True for s in native if s.status == "ok"]
+        return Label(reference.key, reference.text, "gold", sum(right) / max(1, len(right)))
     if config.label == "gold":
         return Label()
     by_method: dict[str, list[str]] = {}
