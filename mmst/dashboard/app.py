@@ -124,11 +124,8 @@ def serve(paths: Sequence[Path], host: str, port: int) -> None:
 
     local = host in ("127.0.0.1", "localhost", "::1")
     app = application(paths) if local else application(paths, ("*",))
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(128)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise InputError(f"--host {host} --port {port}: {error.strerror}; choose another, or --port 0") from error
     os.nice(5)  # a run on this machine has priority

@@ -46,14 +46,15 @@ def solution_files(run: Run, number: int | None = None, kind: str = "") -> Itera
 
 
 def parts_of(round_: Round, stage: str) -> list[str]:
-    """The files with solutions that a stage of a round has written."""
-    manifest = round_.manifests.get(stage)
+    """The files with solutions that a stage of a round has written; a path out of the round is not followed."""
+    manifest, root = round_.manifests.get(stage), round_.directory.root
     if manifest is None:
         folder = round_.directory.solutions if stage == "generate" else _folder(round_, stage)
         return [str(path) for path in sorted(folder.glob("part-*.parquet")) if _intact(path)]
-    paths = [round_.directory.root / part["path"] for part in manifest.get("parts", [])]
+    paths = [root / part["path"] for part in manifest.get("parts", [])]
+    inside = [path for path in paths if path.exists() and path.resolve().is_relative_to(root.resolve())]
     decisions = round_.directory.decisions.name
-    return [str(path) for path in paths if path.suffix == ".parquet" and path.name != decisions and path.exists()]
+    return [str(path) for path in inside if path.suffix == ".parquet" and path.name != decisions]
 
 
 def _folder(round_: Round, stage: str) -> Path:

@@ -1,4 +1,4 @@
-"""Chromium as the system has it, driven by Playwright, and the dashboard as the command line starts it."""
+"""The system's Chromium, driven by Playwright, and the dashboard as the command line starts it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = {1280: 900, 390: 844}
-"""Widths and heights of a window: a laptop, a telephone."""
+"""Widths and heights of windows: a laptop and a phone."""
 
 
 @contextlib.contextmanager
 def browser() -> Iterator[Any]:
-    """A headless Chromium. Nothing that it does on its own leaves this machine."""
+    """A headless Chromium without background requests."""
     from playwright.sync_api import sync_playwright
 
     quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
@@ -33,7 +33,7 @@ def browser() -> Iterator[Any]:
 
 @contextlib.contextmanager
 def dashboard(*runs: Path) -> Iterator[str]:
-    """The address of `mmst dashboard` over some runs, in a process of its own."""
+    """The address of an `mmst dashboard` process for some runs."""
     line = [sys.executable, "-c", "from mmst.cli import main; main()", "dashboard", *map(str, runs), "--port", "0"]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

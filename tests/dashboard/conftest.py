@@ -7,7 +7,7 @@ from mmst.dashboard.app import application
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory) -> MadeRun:
-    """A finished run of two rounds after round 0. Nothing may change it."""
+    """A finished run of two rounds after round 0, which tests must not change."""
     made = MadeRun(tmp_path_factory.mktemp("runs") / "made")
     for number in range(3):
         made.finish_round(number)
@@ -16,5 +16,5 @@ def made(tmp_path_factory) -> MadeRun:
 
 @pytest.fixture(scope="session")
 def client(made) -> TestClient:
-    """The dashboard over that run."""
+    """A client of the dashboard for that run."""
     return TestClient(application([made.run.root], ["testserver"]), raise_server_exceptions=False)

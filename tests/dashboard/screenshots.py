@@ -1,4 +1,4 @@
-"""Pictures of a run's pages at two widths: `python tests/dashboard/screenshots.py RUN OUT` (make screenshots)."""
+"""Screenshots of a run's pages at two widths: `python tests/dashboard/screenshots.py RUN OUT` (make screenshots)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from browser import CHROMIUM, WIDTHS, browser, dashboard
 
 
 def main(run: Path, out: Path) -> None:
-    """Write a PNG of overview, rounds, a round, matrix, browsing and a problem at each width into `out`, and `run.png`,
-    the picture of the README (docs/run.png): the top of the rounds' page."""
+    """Write a PNG of every kind of page at each width into `out`, and `run.png`, the top of the rounds' page, for the
+    README (docs/run.png)."""
     if CHROMIUM is None:
         sys.exit("screenshots need chromium: apt-get install chromium")
     out.mkdir(parents=True, exist_ok=True)

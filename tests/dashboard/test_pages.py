@@ -1,4 +1,4 @@
-"""What the dashboard's pages show, and what they don't let through."""
+"""What the pages of the dashboard show, export and refuse."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def page(client: TestClient, address: str, status: int = 200) -> str:
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_every_page_answers_and_only_lets_scripts_of_its_own_run(client, address) -> None:
+def test_every_page_answers_and_allows_only_its_own_scripts(client, address) -> None:
     answer = client.get(address)
     assert answer.status_code == 200, answer.text
     policy = answer.headers["content-security-policy"]
@@ -52,11 +52,11 @@ def test_every_page_answers_and_only_lets_scripts_of_its_own_run(client, address
     assert "https://" not in answer.text
 
 
-def test_a_page_through_a_foreign_name_is_refused(client) -> None:
+def test_a_request_through_a_foreign_host_name_is_refused(client) -> None:
     assert client.get("/", headers={"host": "attacker.example"}).status_code == 400
 
 
-def test_the_run_page_has_every_figure_of_the_manifests(client) -> None:
+def test_the_page_of_a_run_has_a_plot_and_a_table_of_every_figure(client) -> None:
     text = page(client, "/made/")
     for title in (
         "Accuracy on test problems", "Accuracy on dev problems", "Time per stage", "Pool by method and origin",
@@ -67,7 +67,7 @@ def test_the_run_page_has_every_figure_of_the_manifests(client) -> None:
         assert f"Table of “{title}”" in text
 
 
-def test_a_round_page_says_what_happened_and_why(client) -> None:
+def test_the_page_of_a_round_shows_its_outcome(client) -> None:
     text = page(client, "/made/round/1")
     for words in (
         "Promoted",
@@ -79,27 +79,27 @@ def test_a_round_page_says_what_happened_and_why(client) -> None:
         assert words in text
 
 
-def test_text_of_a_model_is_shown_and_never_markup(client) -> None:
+def test_text_of_a_model_is_escaped(client) -> None:
     text = page(client, "/made/solution?id=solve-1/train/0/pot/0")
     assert "<img src=x" not in text
     assert "&lt;script&gt;document.title" in text
 
 
-def test_a_line_of_a_megabyte_is_cut_and_there_on_request(client) -> None:
+def test_a_line_of_a_megabyte_is_cut_and_available_on_request(client) -> None:
     text = page(client, "/made/solutions?method=pot&round=1")
     assert len(text) < 200_000
     assert "Show all (998,000 more characters)" in text
     assert len(page(client, "/made/solution?id=solve-1/train/1/pot/0&all=1")) > 1_000_000
 
 
-def test_escapes_and_marks_of_direction_do_not_act(client) -> None:
+def test_terminal_escapes_and_direction_marks_are_shown_escaped(client) -> None:
     text = page(client, "/made/solution?id=solve-1/train/2/pot/0")
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert r"\x1b[31mred\x1b[0m\x1b]0;a title\x07 \x1b[2J and \u202eturned round" in text
 
 
-def test_solutions_are_filtered_by_everything_about_them(client) -> None:
+def test_solutions_are_filtered_by_every_field(client) -> None:
     def ids(query: str) -> set[str]:
         rows = csv.DictReader(io.StringIO(client.get(f"/made/export/solutions.csv?{query}").text))
         return {row["solution_id"] for row in rows}
@@ -118,7 +118,7 @@ def test_solutions_are_filtered_by_everything_about_them(client) -> None:
     assert ids("label=agreement") == set()
 
 
-def test_a_text_is_found_in_every_file_whatever_else_is_asked(tmp_path, monkeypatch) -> None:
+def test_a_text_is_found_in_every_file_with_any_other_filter(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(queries, "FILES_AT_ONCE", 1)
     monkeypatch.setattr(queries, "PAGE", 6)
     made = MadeRun(tmp_path / "made")
@@ -140,7 +140,7 @@ def test_a_text_is_found_in_every_file_whatever_else_is_asked(tmp_path, monkeypa
 
 
 def split(round_: RoundDirectory, rows_in_each: int) -> None:
-    """Cut the solutions of a round into more files, and its manifest with them."""
+    """Split the solutions of a round into more files and adapt the manifest."""
     whole = round_.solutions / "part-00000.parquet"
     table, parts = pq.read_table(whole), []
     for number, start in enumerate(range(0, table.num_rows, rows_in_each)):
@@ -152,7 +152,7 @@ def split(round_: RoundDirectory, rows_in_each: int) -> None:
     write_manifest(round_.manifest_path("generate"), manifest | {"parts": parts})
 
 
-def test_a_filter_cannot_leave_its_place_in_the_query(client) -> None:
+def test_a_filter_cannot_inject_sql(client) -> None:
     for value in ("' OR 1=1 --", "'; DROP TABLE x; --", "$q", "\x00"):
         for name in ("method", "status", "reason", "problem", "q"):
             assert "No solution matches" in page(client, f"/made/solutions?{name}={quote(value)}")
@@ -161,11 +161,11 @@ def test_a_filter_cannot_leave_its_place_in_the_query(client) -> None:
 @pytest.mark.parametrize(
     "address", ["solutions?round=x", "problems?set=secret", "solutions?page=0", f"problems?page={10**29}"]
 )
-def test_a_bad_filter_is_a_message(client, address) -> None:
+def test_a_bad_filter_gives_a_message(client, address) -> None:
     assert "Invalid filter" in page(client, f"/made/{address}", 400)
 
 
-def test_a_problem_shows_every_solution_beside_each_other_and_compares_rounds(client) -> None:
+def test_a_problem_shows_its_solutions_side_by_side_and_compares_rounds(client) -> None:
     text = page(client, "/made/problem?id=train/3")
     assert ">Round 1</a>" in text
     assert ">Round 2</a>" in text
@@ -196,7 +196,7 @@ def test_dev_and_test_problems_are_counted_as_the_figures_say(client, made) -> N
 
 
 @pytest.mark.parametrize("what", ["accuracy-test", "rounds", "solutions", "problems", "loss&round=1", "solved", "phi"])
-def test_what_is_shown_can_be_taken_along(client, what) -> None:
+def test_every_table_can_be_exported(client, what) -> None:
     name, _, query = what.partition("&")
     text = client.get(f"/made/export/{name}.csv?{query}")
     assert text.status_code == 200
@@ -205,7 +205,7 @@ def test_what_is_shown_can_be_taken_along(client, what) -> None:
     assert table.num_rows == len(list(csv.DictReader(io.StringIO(text.text)))) > 0
 
 
-def test_only_what_a_manifest_names_counts(tmp_path) -> None:
+def test_only_files_named_by_a_manifest_count(tmp_path) -> None:
     made = MadeRun(tmp_path / "half")
     made.finish_round(0)
     made.generate(1)
@@ -215,14 +215,27 @@ def test_only_what_a_manifest_names_counts(tmp_path) -> None:
     shown = "/half/solutions?kind=native"
     assert "1 to 24 of 24" in page(client, shown)
     manifest.unlink()
-    assert "1 to 24 of 24" in page(client, shown), "a finished part of a stage that is going on"
+    assert "1 to 24 of 24" in page(client, shown), "a finished part of a stage in progress"
     write_json(part.with_suffix(".json"), {"rows": 24, "checksum": "another"})
-    assert "No solution matches" in page(client, shown), "a part whose bytes are not what its manifest says"
+    assert "No solution matches" in page(client, shown), "a part with a wrong checksum"
     part.with_suffix(".json").unlink()
     assert "No solution matches" in page(client, shown), "a part that is still being written"
 
 
-def test_what_a_hint_led_to_is_among_the_solutions(tmp_path) -> None:
+def test_a_manifest_cannot_name_files_outside_of_its_round(tmp_path) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.finish_round(0)
+    made.generate(1)
+    outside = tmp_path / "outside.parquet"
+    (made.round(1).solutions / "part-00000.parquet").rename(outside)
+    for path in ("../../outside.parquet", str(outside)):
+        manifest = made.round(1).manifest("generate")
+        write_manifest(made.round(1).manifest_path("generate"), manifest | {"parts": [{"path": path, "rows": 24}]})
+        client = TestClient(application([made.run.root], ["testserver"]))
+        assert "No solution matches" in page(client, "/run/solutions?kind=native")
+
+
+def test_rationalized_solutions_are_shown(tmp_path) -> None:
     made = MadeRun(tmp_path / "rationalized")
     made.generate(1)
     made.filter(1)
@@ -236,7 +249,7 @@ def test_what_a_hint_led_to_is_among_the_solutions(tmp_path) -> None:
     assert [row["written"] for row in solutions_of(made.run, "train/1")] == ["native", "native", "rationalized"]
 
 
-def test_directories_that_are_no_runs_get_a_message_each(tmp_path) -> None:
+def test_each_directory_without_a_readable_run_gets_a_message(tmp_path) -> None:
     for name in ("empty", "other", "broken", "old"):
         (tmp_path / name).mkdir()
     (tmp_path / "other" / "notes.txt").write_text("hello")
@@ -261,7 +274,7 @@ def test_directories_that_are_no_runs_get_a_message_each(tmp_path) -> None:
         application([tmp_path / "nowhere"])
 
 
-def test_a_manifest_of_another_version_is_a_message_and_not_a_crash(tmp_path) -> None:
+def test_a_manifest_of_another_version_gives_a_message(tmp_path) -> None:
     made = MadeRun(tmp_path / "odd")
     made.finish_round(0)
     manifest = made.round(0).manifest("evaluate")
@@ -272,7 +285,7 @@ def test_a_manifest_of_another_version_is_a_message_and_not_a_crash(tmp_path) ->
     assert "This run cannot be read" in page(client, "/odd/", 500)
 
 
-def test_a_manifest_that_was_changed_is_named(tmp_path) -> None:
+def test_a_modified_manifest_is_named(tmp_path) -> None:
     made = MadeRun(tmp_path / "changed")
     made.finish_round(0)
     path = made.round(0).manifest_path("evaluate")
@@ -282,7 +295,7 @@ def test_a_manifest_that_was_changed_is_named(tmp_path) -> None:
     assert f"{path}: checksum mismatch" in page(client, "/")
 
 
-def test_a_run_that_has_only_begun_is_shown(tmp_path) -> None:
+def test_a_run_that_has_just_started_is_shown(tmp_path) -> None:
     made = MadeRun(tmp_path / "young")
     (made.run.root / "run.json").unlink()
     client = TestClient(application([made.run.root], ["testserver"]))
@@ -300,7 +313,7 @@ def test_a_run_that_has_only_begun_is_shown(tmp_path) -> None:
     assert "no run" in page(client, "/nobody/", 404)
 
 
-def test_a_problem_that_is_no_unicode_is_left_out_and_its_solutions_are_not(tmp_path) -> None:
+def test_a_problem_that_is_not_unicode_is_left_out_but_not_its_solutions(tmp_path) -> None:
     made = MadeRun(tmp_path / "odd")
     made.problems["train"][0] = made.problems["train"][0].model_copy(update={"question": "lone \ud800 half"})
     write_problems(made.run.root / "problems" / "train.jsonl", made.problems["train"])
@@ -310,13 +323,13 @@ def test_a_problem_that_is_no_unicode_is_left_out_and_its_solutions_are_not(tmp_
     assert "section aria-label" in page(client, "/odd/problem?id=train/0")
 
 
-def test_names_of_runs_are_told_apart(tmp_path) -> None:
+def test_runs_with_equal_directory_names_get_different_names(tmp_path) -> None:
     for seed in ("seed-0", "seed-1"):
         MadeRun(tmp_path / seed / "mmst")
     assert set(find_runs([tmp_path])) == {"seed-0-mmst", "seed-1-mmst"}
 
 
-def test_what_goes_on_is_said_with_rates_time_left_and_resources(tmp_path) -> None:
+def test_a_working_run_shows_rates_time_left_and_resources(tmp_path) -> None:
     made = MadeRun(tmp_path / "going")
     made.finish_round(0)
     there = {"nodes": 2, "cpus": 8, "gpus": 1, "replicas": 3, "in_flight": 40, "waiting": 7}
@@ -334,7 +347,7 @@ def test_what_goes_on_is_said_with_rates_time_left_and_resources(tmp_path) -> No
         assert words in text
 
 
-def test_training_that_goes_on_shows_its_tokens_and_its_loss(tmp_path) -> None:
+def test_a_training_run_shows_its_tokens_and_loss(tmp_path) -> None:
     made = MadeRun(tmp_path / "going")
     made.finish_round(0)
     steps = made.round(1).root / "training-solver" / "progress.jsonl"
@@ -365,7 +378,7 @@ def test_a_report_is_one_file_without_scripts(made, tmp_path) -> None:
     assert len(part) < 300_000
 
 
-def test_a_report_that_cannot_be_written_never_ends_a_run(made) -> None:
+def test_a_report_that_cannot_be_written_does_not_end_a_run(made) -> None:
     from mmst.dashboard.report import round_report
 
     said: list[str] = []
