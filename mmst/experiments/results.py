@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mmst.config.file import build_config
+from mmst.config.file import load_config
 from mmst.experiments.definition import Experiment
 from mmst.runs.directory import RunDirectory
 from mmst.runs.status import status_of
+from mmst.stages.evaluate import REFERENCE
 
 TRANSFER = "transfer.json"
 BEFORE = "round 0"
@@ -52,11 +51,13 @@ def _arm_rows(root: Path, arm: str, seed: int) -> Iterator[dict[str, Any]]:
     held = run.round(done[-1]["round"]).figures("promote")["round"]
     before, after = (_figures(run, number) for number in (done[0]["round"], held))
     ids = after["problem_ids"]
+    config = load_config(root / "config.yaml")
     start, end, transfer = _accuracies(before), _accuracies(after), _transfer(root, arm)
-    if not after["phi"]:  # a single method
-        end = {name: value for name, value in end.items() if name not in ENSEMBLES}
     trained = run.round(held).figures("train").get("rows", {})
     for method, accuracy in end.items():
+        # An arm with fewer methods than round 0 may end with the checkpoint, and so with the figures, of round 0.
+        if method.removesuffix(REFERENCE) not in (*config.methods, *(ENSEMBLES if len(config.methods) > 1 else ())):
+            continue
         yield {
             "arm": arm,
             "seed": seed,
@@ -71,11 +72,11 @@ def _arm_rows(root: Path, arm: str, seed: int) -> Iterator[dict[str, Any]]:
             "slices": {name: _accuracies(part).get(method) for name, part in after["slices"].items()},
             "transfer": transfer.get(method),
             "phi": {
-                pair.removeprefix(f"{method}-"): {"before": before["phi"].get(pair), "after": phi}
-                for pair, phi in after["phi"].items()
-                if pair.startswith(f"{method}-")
+                other: {"before": before["phi"].get(pair), "after": after["phi"][pair]}
+                for other in config.methods
+                if (pair := f"{method}-{other}") in after["phi"]
             },
-            "samples": _samples(run, len(done) - 1),
+            "samples": config.samples if len(done) > 1 and config.rounds.generate else {},
             "pool": sum(n for kind, n in trained.items() if not kind.endswith((" view", " pair"))),
             "views": sum(n for kind, n in trained.items() if kind.endswith(" view")),
             "steps": [run.round(r["round"]).figures("train").get("steps", 0) for r in done],
@@ -87,12 +88,6 @@ def _figures(run: RunDirectory, number: int) -> dict[str, Any]:
     """The figures on test problems of a round, `right` included."""
     run.round(number).intact("evaluate")
     return dict(json.loads((run.round(number).evaluation / "figures.json").read_text())["test"])
-
-
-def _samples(run: RunDirectory, rounds: int) -> dict[str, int]:
-    """Samples per problem and method in each round; empty where no round generates."""
-    config = build_config(yaml.safe_load((run.root / "config.yaml").read_text()), str(run.root))
-    return config.samples if rounds and config.rounds.generate else {}
 
 
 def bits(solved: Iterable[str] | None, ids: Sequence[str], accuracy: float) -> str | None:
