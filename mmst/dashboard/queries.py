@@ -124,7 +124,7 @@ class Queries:
         return self.fetch(run, found[:PAGE]), len(found) > PAGE
 
     def _with_text(self, written: Sequence[Written], filters: Filters, enough: int) -> list[str]:
-        """Ids of the first `enough` solutions with a text. Reads more and more files at a time until it has them; one query
+        """Ids of the first `enough` solutions with a text. More and more files are read at a time, since a single query
         with a LIMIT would filter the whole index first."""
         where, parameters = filters.where()
         parameters["q"] = filters.q
