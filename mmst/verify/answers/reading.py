@@ -1,4 +1,4 @@
-"""A bare answer, as a reference states it or a program prints it, in canonical form."""
+"""Reading bare answers."""
 
 # ruff: noqa: SIM905 (word lists are easier to read as one string)
 from __future__ import annotations
@@ -13,9 +13,12 @@ from mmst.verify.answers.grammar import parse
 from mmst.verify.answers.plain import read_plain
 from mmst.verify.answers.policy import MAX_CHARACTERS, MAX_DIGITS
 
-_NO_ANSWER = frozenset("nan none null n/a na undefined inf -inf error -nan +nan".split()) - {"inf", "-inf"}
+_NO_ANSWER = frozenset("nan none null n/a na undefined error -nan +nan".split())
 _TEXT_COMMAND = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal)?|mbox|mathrm|mathbf|textnormal)\s*\{([^{}\\]*)\}")
-_WORDS = re.compile(r"[^\W\d_][\w'’.,&\s()-]*", re.UNICODE)
+_WORDS = re.compile(r"[^\W\d_][\w'’.,&\s()-]*")
+_NAMES = re.compile(r"[^\W\d_]\(|^[A-J](?:\s*(?:,|and|&|or)\s*[A-J])+$")  # f(x); A and B
+_LETTERS = re.compile(r"(?:[a-zA-Z] )*[a-zA-Z]|pi|oo|inf|infinity|infty")
+_THREE_LETTERS = re.compile(r"[^\W\d_]{3}")
 _MATHEMATICS = re.compile(r"\\[a-zA-Z]+|[\^_=+*/<>|]|\d")
 _PROSE = re.compile(r"(?<![\\a-zA-Z])(?:[A-Za-z]*[a-z][A-Za-z']{3,}|(?i:is|it'?s|we|that|not|the|of|so))(?![a-zA-Z])")
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[a-zA-Z*]+\}(?:\{[clr|]+\})?|\\operatorname\{[a-zA-Z]+\}")
@@ -26,10 +29,13 @@ _LONG_DIGITS = re.compile(rf"\d{{{MAX_DIGITS + 1},}}")
 
 
 def read_answer(text: str) -> Answer | None:
-    """The answer in canonical form; None where the text is no answer that we understand.
+    """Read a bare answer, as a reference states it or a program prints it; None if it cannot be read.
 
-    Works on the string alone: nothing is evaluated, nothing raised. Texts over 2,000 characters, numbers over
-    1,000 digits, and exponents over 1,000 are refused; a sentence is refused too (see find_answer).
+    Nothing is evaluated and nothing is raised. Texts over 2,000 characters, numbers over 1,000 digits, exponents over
+    1,000 and whole sentences (see find_answer) are refused.
+
+    >>> read_answer("28/8 hours"), read_answer("3.50").key
+    (Answer(text='28/8 hours', kind='number', key='7/2'), '7/2')
     """
     if not isinstance(text, str) or len(text) > MAX_CHARACTERS:
         return None
@@ -47,8 +53,7 @@ def _read(text: str) -> Answer | None:
     if answer is not None:
         return answer
     skeleton = unwrap(latex_skeleton(stripped))
-    bare = _TEXT_COMMAND.fullmatch(skeleton)
-    if bare:
+    if bare := _TEXT_COMMAND.fullmatch(skeleton):
         skeleton = unwrap(bare[1])
     if not skeleton:
         return None
@@ -64,41 +69,35 @@ def _read(text: str) -> Answer | None:
 
 
 def _is_text(text: str) -> bool:
-    if not _WORDS.fullmatch(text):
-        return False
-    if re.search(r"[^\W\d_]\(", text):
+    """Whether a text is words, rather than names of quantities or of choices."""
+    if not _WORDS.fullmatch(text) or _NAMES.search(text):
         return False
     letters = text.replace(" ", "")
-    if re.fullmatch(r"[A-J](?:\s*(?:,|and|&|or)\s*[A-J])+", text):
-        return False
     if letters.isalpha():
-        return len(letters) > 2 and not re.fullmatch(r"(?:[a-zA-Z] )*[a-zA-Z]|pi|oo|inf|infinity|infty", text.strip())
-    return (
-        not any(character.isdigit() for character in text) and bool(re.search(r"[^\W\d_]{3}", text)) and "," not in text
-    )
+        return len(letters) > 2 and not _LETTERS.fullmatch(text)
+    return bool(_THREE_LETTERS.search(text)) and not any(c == "," or c.isdigit() for c in text)
 
 
 def _text(text: str) -> Answer | None:
     if len(text.split()) > 16:
         return None
-    key = words_key(text)
     names = _SEVERAL.split(text)
     if len(names) > 1 and all(name.isalpha() for name in names):
         return collection("list", "", [Answer(name, "text", words_key(name)) for name in names], text)
+    key = words_key(text)
     if key in _ALL_NUMBERS:
         return all_numbers(text)
     return Answer(text, "set", "{}") if _EMPTY_SET.fullmatch(key) else Answer(text, "text", key)
 
 
 def _unparsed(text: str) -> Answer | None:
-    """What the grammar does not reach: mathematics for Math-Verify, a word with digits, or a sentence."""
+    """What the grammar does not reach: mathematics for Math-Verify, a word with digits, or words."""
     outside = _ENVIRONMENT.sub(" ", _TEXT_COMMAND.sub(" ", text))
     if _MATHEMATICS.search(outside) and not _PROSE.search(outside):
         return Answer(text, "opaque", "?" + re.sub(r"\s+", "", text))
-    if " " not in text and re.fullmatch(r"\w+", text) and not text.isdigit():
+    if re.fullmatch(r"\w+", text) and not text.isdigit():
         return Answer(text, "text", words_key(text))
-    if "\\" in text and not outside.strip(" \\,.;"):
-        return Answer(text, "text", words_key(_TEXT_COMMAND.sub(r"\1", text)))
-    if not any(character.isdigit() for character in text) and "\\" not in text and len(text.split()) <= 16:
-        return _text(text)
-    return None
+    if "\\" in text:
+        words = _TEXT_COMMAND.sub(r"\1", text)
+        return None if outside.strip(" \\,.;") else Answer(text, "text", words_key(words))
+    return None if any(character.isdigit() for character in text) else _text(text)

@@ -12,7 +12,7 @@ SUM, SAME, OTHER = r"\sum_{k=1}^{n} k a_k", r"\sum_{k=1}^{n} a_k k", r"\sum_{k=1
 
 
 class Verifier:
-    """What a verifying actor does: it owns a comparer."""
+    """An actor that owns a comparer."""
 
     def __init__(self) -> None:
         from mmst.verify.answers import Comparer
@@ -29,7 +29,7 @@ class Verifier:
 
 
 @pytest.mark.e2e
-def test_a_comparer_inside_an_actor_verifiers_and_leaves_no_process() -> None:
+def test_a_comparer_inside_an_actor_verifies_and_leaves_no_process() -> None:
     ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
         verify = ray.remote(Verifier).options(num_cpus=0, max_concurrency=4).remote()

@@ -1,10 +1,13 @@
 """Each decision in mmst/verify/answers/policy.py, by the examples in policy.txt, in both directions."""
 
+import doctest
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from mmst.verify.answers import compare_answers, read_answer
+from mmst.verify import answers
+from mmst.verify.answers import calculations, compare_answers, comparer, comparing, finding, read_answer, reading
 
 
 def cases() -> list[tuple[str, str, str]]:
@@ -22,6 +25,18 @@ def test_the_examples_of_the_policy_hold_in_both_directions(left: str, relation:
         assert verdict is not None and verdict.reason
         assert verdict.equal is (relation != "=/=")
     assert (gold.key == prediction.key) is (relation == "=key=")
+
+
+@pytest.mark.parametrize("text", [r"(1, 2, 3) \setminus \{4\}", r"((0,1) \cup (2,3) \cup (4,5)) \setminus \{1\}"])
+def test_a_difference_of_anything_but_an_interval_and_points_is_left_to_math_verify(text: str) -> None:
+    answer = read_answer(text)
+    assert answer is not None and answer.kind == "opaque"
+
+
+@pytest.mark.parametrize("module", [answers, calculations, comparer, comparing, finding, reading])
+def test_the_examples_in_docstrings_hold(module: ModuleType) -> None:
+    result = doctest.testmod(module, globs={**vars(answers), **vars(module)})
+    assert result.attempted and not result.failed
 
 
 def test_the_examples_are_all_read() -> None:
