@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -43,19 +44,15 @@ class ForkServer:
         """Start the parent and wait until it is warm. Raises SandboxUnavailable with its error output if it fails."""
         self._files = {name: os.memfd_create(name) for name in ("program", "stdout", "stderr", "result")}
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        packages = [name for name in _PACKAGES[self.way] if importlib.util.find_spec(name)]
-        folders = {str(Path(importlib.util.find_spec(name).origin or "").parents[1]) for name in packages}  # type: ignore[union-attr]
-        config: dict[str, Any] = {
+        specs = {name: spec for name in _PACKAGES[self.way] if (spec := importlib.util.find_spec(name))}
+        config: dict[str, Any] = asdict(self._limits) | {
             "layers": self._layers,
             "control": theirs.fileno(),
             "program": self._files["program"],
             "result": self._files["result"],
             "nonce_bytes": _NONCE_BYTES,
-            "packages": packages,
-            "path": sorted(folders),
-            "cpu_seconds": self._limits.cpu_seconds,
-            "memory_bytes": self._limits.memory_bytes,
-            "output_bytes": self._limits.output_bytes,
+            "packages": list(specs),
+            "path": sorted({str(Path(spec.origin or "").parents[1]) for spec in specs.values()}),
             "file_bytes": self._limits.output_bytes + _SPARE_BYTES,
         }
         script = Path(__file__).with_name("parent.py")

@@ -77,7 +77,7 @@ class World:
 
 
 def _children_of_parents() -> list[int]:
-    """Processes that look like a warm parent's children, whoever has them now."""
+    """Children of this process's warm parents, and such children that lost their parent."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -86,7 +86,7 @@ def _children_of_parents() -> list[int]:
             continue
         if b"programs/parent.py" in command:
             found[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
-    return [pid for pid, parent in found.items() if parent != os.getpid() and (parent in found or parent == 1)]
+    return [pid for pid, parent in found.items() if parent == 1 or found.get(parent) == os.getpid()]
 
 
 def _broken(case: Hostile, seen: Execution, limits: Limits) -> str | None:
