@@ -41,7 +41,8 @@ def svg(chart: Chart) -> str:
         axes.yaxis.set_major_formatter((lambda v, _: f"{100 * v:g} %") if chart.share else (lambda v, _: f"{v:,g}"))
         if chart.series:
             handles, names = axes.get_legend_handles_labels()[0], [_name(series.name) for series in chart.series]
-            figure.legend(handles, names, loc="outside upper left", ncols=3, frameon=False, fontsize="small")
+            columns = max(1, 80 // (max(map(len, names)) + 6))
+            figure.legend(handles, names, loc="outside upper left", ncols=columns, frameon=False, fontsize="small")
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = file.getvalue()
@@ -49,7 +50,7 @@ def svg(chart: Chart) -> str:
 
 
 def _draw(chart: Chart, axes: Axes) -> None:
-    places = list(range(len(chart.x))) if chart.categories else list(chart.x)
+    places: list[float] = list(range(len(chart.x))) if chart.categories else [float(place) for place in chart.x]
     below = [0.0] * len(chart.x)
     for number, series in enumerate(chart.series):
         colour, label = COLOURS[number % len(COLOURS)], f"series {number}"
@@ -60,7 +61,9 @@ def _draw(chart: Chart, axes: Axes) -> None:
         else:
             values = [float("nan") if value is None else value for value in series.values]
             style = {"marker": "o", "markersize": 4} if len(places) < 60 else {}
-            axes.errorbar(places, values, yerr=_errors(series), elinewidth=1, color=colour, label=label, **style)  # type: ignore[arg-type]
+            shift = 0.04 * (number - (len(chart.series) - 1) / 2) if series.low else 0.0  # keeps intervals apart
+            shifted = [place + shift for place in places]
+            axes.errorbar(shifted, values, yerr=_errors(series), elinewidth=1, color=colour, label=label, **style)  # type: ignore[arg-type]
     if chart.categories:
         every = -(-len(places) // 20) or 1
         axes.set_xticks(places[::every], [_name(str(place)) for place in chart.x[::every]])
