@@ -1,7 +1,7 @@
-"""What a run is asked to do: one pydantic tree, which is one YAML file.
+"""The configuration of a run: one pydantic tree, written as one YAML file.
 
-Every field is documented by the text below it; unknown keys are errors that name the nearest valid one.
-This package imports nothing heavy, so that checking a configuration takes milliseconds.
+The text below a field is its documentation. Unknown keys are errors that name the nearest valid one. This package
+imports nothing heavy: a configuration is checked within milliseconds.
 """
 
 from __future__ import annotations
@@ -26,34 +26,6 @@ from mmst.config.section import Section
 from mmst.config.teacher import EndpointConfig, HintConfig, TeacherConfig
 from mmst.config.training import LoraConfig, RoundZeroConfig, ScheduleConfig, TaskLimit, TrainingConfig
 
-__all__ = [
-    "AgreementConfig",
-    "ClusterConfig",
-    "Config",
-    "EndpointConfig",
-    "EngineConfig",
-    "EvaluationConfig",
-    "FilterConfig",
-    "HintConfig",
-    "LoraConfig",
-    "ModelConfig",
-    "ProblemsConfig",
-    "PromotionConfig",
-    "RoundZeroConfig",
-    "RoundsConfig",
-    "SamplingConfig",
-    "SandboxConfig",
-    "ScheduleConfig",
-    "ScratchConfig",
-    "Section",
-    "SocraticConfig",
-    "SplitConfig",
-    "TaskLimit",
-    "TeacherConfig",
-    "TrainingConfig",
-    "TranslateConfig",
-]
-
 
 class Config(Section):
     """A run."""
@@ -61,16 +33,16 @@ class Config(Section):
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the run directory (`runs/<name>`) and the Serve application."""
     seed: int = 0
-    """Every random choice derives from it."""
+    """Seed of every random choice."""
     methods: Annotated[list[str], Field(min_length=1)] = ["cot", "pot"]
-    """Which methods solve: see `mmst/methods/`."""
+    """Methods that solve the problems: see `mmst/methods/`."""
     socratic: SocraticConfig = SocraticConfig()
     problems: ProblemsConfig
     model: ModelConfig = ModelConfig()
     round0: RoundZeroConfig = RoundZeroConfig()
     rounds: RoundsConfig = RoundsConfig()
     generator: Literal["self", "teacher"] = "self"
-    """Who writes the solutions and translations of a round: the model itself, or the teacher below."""
+    """The model that writes the solutions and translations of a round: the model in training, or the teacher below."""
     teacher: TeacherConfig | None = None
     """The teacher."""
     sampling: SamplingConfig = SamplingConfig()
@@ -84,8 +56,8 @@ class Config(Section):
     cluster: ClusterConfig = ClusterConfig()
     sandbox: SandboxConfig = SandboxConfig()
     tracking: list[Literal["tensorboard", "wandb", "mlflow"]] = []
-    """Trackers that get the figures too, by their own libraries: `pip install 'mmst[tracking]'`. They write below
-    `tracking/` of the run, W&B offline, unless WANDB_MODE or MLFLOW_TRACKING_URI say otherwise."""
+    """Trackers that also get the figures: `pip install 'mmst[tracking]'`. They write below `tracking/` of the run (W&B
+    offline), unless WANDB_MODE or MLFLOW_TRACKING_URI is set."""
 
     @property
     def samples(self) -> dict[str, int]:
@@ -98,7 +70,7 @@ class Config(Section):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Who has a checkpoint."""
+        """Roles that have a checkpoint of their own."""
         two = "socratic" in self.methods and self.socratic.models == "two"
         return ("solver", "decomposer") if two else ("solver",)
 
@@ -116,5 +88,5 @@ class Config(Section):
         if self.generator == "teacher" and self.teacher is None:
             raise ValueError("generator is teacher, but there is no section `teacher`")
         if self.hint.enabled and self.filter.label == "agreement":
-            raise ValueError("hint shows reference answers, which filter.label=agreement does without")
+            raise ValueError("hint shows reference answers, which filter.label=agreement does not use")
         return self

@@ -1,4 +1,4 @@
-"""What a field of the configuration means, read from the same place that checks it."""
+"""Documentation of configuration fields, taken from the JSON Schema of the configuration."""
 
 from __future__ import annotations
 
@@ -12,12 +12,25 @@ from mmst.config import Config
 from mmst.errors import InputError
 
 Node = Mapping[str, Any]
+_KINDS = {
+    "anything": "anything",
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true or false",
+}
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field: its dotted path, what may stand there in words, the default as YAML would say it (none where it must
-    be given), its text, and the paths of what is inside where it is a section."""
+    """A field: its dotted path, its valid values in words, its default as YAML (None if it is required), its text, and
+    for a section the paths of its fields."""
 
     path: str
     valid: str
@@ -37,9 +50,8 @@ def schema(methods: Iterable[str] = ()) -> dict[str, Any]:
 def explain(path: str, tree: Node | None = None) -> Field:
     """A field by its dotted path, such as `sampling.k`; the empty path is the whole configuration.
 
-    `tree` is the schema, for whoever asks often.
-
-    Raises InputError for an unknown path, with the nearest known one, or all that end in it.
+    `tree` is the schema, to compute it once for several calls. Raises InputError for an unknown path; the message names
+    the nearest known one, or all that end in it.
     """
     node = tree = tree or schema()
     for name in path.split(".") if path else []:
@@ -49,7 +61,7 @@ def explain(path: str, tree: Node | None = None) -> Field:
         elif extra := within.get("additionalProperties"):
             node = {"description": node.get("description", ""), **(extra if isinstance(extra, dict) else {})}
         else:
-            raise InputError(f"`{path}` is no field of the configuration; {_meant(path, tree)}")
+            raise InputError(f"`{path}` is not a field of the configuration; {_meant(path, tree)}")
     section = _resolved(_section(node), tree)
     names = tuple(f"{path}.{name}".lstrip(".") for name in section.get("properties", {}))
     default = None if "default" not in node or names else json.dumps(node["default"], ensure_ascii=False)
@@ -75,7 +87,7 @@ def _paths(node: Node, tree: Node, prefix: str) -> Iterator[str]:
 
 
 def _section(node: Node) -> Node:
-    """The alternative of a node that has things inside; the node itself where there is none."""
+    """The alternative of a node that is a section or a mapping; otherwise the node itself."""
     return next((n for n in node.get("anyOf", ()) if "$ref" in n or "additionalProperties" in n), node)
 
 
@@ -84,7 +96,7 @@ def _resolved(node: Node, tree: Node) -> Node:
 
 
 def _words(node: Node, tree: Node) -> str:
-    """What may stand there, in words."""
+    """The valid values, in words."""
     if "anyOf" in node:
         return ", or ".join(_words(alternative, tree) for alternative in node["anyOf"])
     if "const" in node:
@@ -101,23 +113,7 @@ def _words(node: Node, tree: Node) -> str:
     if kind == "object":
         extra = node["additionalProperties"]
         return f"name: {_words(extra if isinstance(extra, dict) else {}, tree)}"
-    names = {
-        "anything": "anything",
-        "integer": "whole number",
-        "number": "number",
-        "string": "text",
-        "boolean": "true or false",
-    }
-    limits = [
-        f"{word} {node[key]:g}"
-        for key, word in (
-            ("minimum", "at least"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "at most"),
-            ("exclusiveMaximum", "below"),
-        )
-        if key in node
-    ]
-    matching = [f"matching {node['pattern']}"] if "pattern" in node else []
-    said = " and ".join([*limits, *matching])
-    return f"{names.get(str(kind), 'null')} {said}".rstrip()
+    limits = [f"{word} {node[key]:g}" for key, word in _LIMITS.items() if key in node]
+    if "pattern" in node:
+        limits.append(f"matching {node['pattern']}")
+    return f"{_KINDS.get(str(kind), 'null')} {' and '.join(limits)}".rstrip()

@@ -122,7 +122,7 @@ def _explain(fault: Any) -> str:
 
 
 def _keys_at(path: Sequence[Any]) -> list[str]:
-    """The field names of the section at a path of keys."""
+    """Field names of the section at a path of keys."""
     section: type[BaseModel] = Config
     for name in path:
         field = section.model_fields.get(str(name))

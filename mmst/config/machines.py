@@ -1,4 +1,4 @@
-"""Where it runs: the engine, the cluster, the sandbox."""
+"""The engine, the cluster and the sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class EngineConfig(Section):
     """vLLM in a Ray Serve deployment."""
 
     replicas: Annotated[int, Field(ge=0)] | None = 1
-    """Fixed number of replicas; none autoscales between the two below."""
+    """Fixed number of replicas; null autoscales between the two below."""
     min_replicas: Annotated[int, Field(ge=0)] = 1
     """Fewest replicas when autoscaling."""
     max_replicas: Count = 1
@@ -21,28 +21,28 @@ class EngineConfig(Section):
     cpus: Annotated[float, Field(ge=0)] = 1.0
     """Logical CPUs of one replica."""
     gpus: Annotated[float, Field(ge=0)] = 0.0
-    """GPUs of one replica; 0 runs vLLM's CPU build."""
+    """GPUs of one replica; 0 runs on CPU."""
     tensor_parallel: Count = 1
-    """GPUs that hold one copy of the model together."""
+    """GPUs that hold one copy of the model together; needs at least as many `gpus`."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """`auto` is float32 on CPU, the model's own on GPU."""
+    """`auto` is float32 on CPU and the model's own on GPU."""
     max_model_len: Count | None = None
-    """Longest prompt and solution together, in tokens; none reads it from the model."""
+    """Longest prompt and solution together, in tokens; null reads it from the model."""
     max_num_seqs: Count = 512
     """Requests that one replica works on at once."""
     kv_cache_bytes: Count | None = 2**28
-    """Memory for the KV cache on CPU, bytes; on GPUs `gpu_memory_utilization` counts."""
+    """Memory for the KV cache on CPU, in bytes; on GPUs `gpu_memory_utilization` decides."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Share of a GPU's memory that vLLM takes."""
+    """Share of a GPU's memory for vLLM."""
     enforce_eager: bool = False
     """Skip compilation and CUDA graphs (always on CPU)."""
     max_retries: Annotated[int, Field(ge=0)] = 3
-    """How often a request that died with its replica is asked again."""
+    """How often a request is retried when its replica dies or fails on it."""
     token_timeout: Annotated[float, Field(gt=0)] = 5.0
     """Seconds per token of a request (`max_tokens`): a replica that finishes nothing for that long, and two minutes,
     hangs and is replaced."""
     start_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds to wait for a replica to come up; while a cluster that may grow has no room for it they don't count."""
+    """Seconds to wait for a replica to start, not counting those in which an autoscaling cluster adds nodes for it."""
 
     @property
     def fewest_replicas(self) -> int:
@@ -65,41 +65,40 @@ class EngineConfig(Section):
 
 
 class ClusterConfig(Section):
-    """Where it runs."""
+    """The Ray cluster, the trainer's workers and the verifiers."""
 
     placement: Literal["shared", "split"] = "split"
-    """`split`: engine and trainer have devices of their own, the engine stays up and changes its checkpoint in
-    place. `shared`: they use the same devices in turn, the engine is started and taken down every round."""
+    """`split`: engine and trainer have separate devices; the engine stays up and changes its checkpoint in place.
+    `shared`: they use the same devices in turn; the engine is stopped for training in every round."""
     address: str | None = None
-    """Ray address; none joins the cluster this process belongs to (RAY_ADDRESS, a submitted job), else starts
-    a private one that ends with the run."""
+    """Ray address; null joins the cluster of RAY_ADDRESS (as in a submitted job), else starts a private Ray that ends
+    with the run."""
     train_workers: Count = 1
     """Data-parallel workers of the trainer."""
     train_cpus: Annotated[float, Field(gt=0)] = 1.0
     """Logical CPUs of one train worker."""
     train_threads: Count | None = None
-    """Threads of one train worker; none takes its logical CPUs, at least 1."""
+    """Threads of one train worker; null is one per logical CPU, at least 1."""
     train_gpus: Annotated[float, Field(ge=0)] = 0.0
     """GPUs of one train worker."""
     verifiers: Count | None = None
-    """Verifier actors (0 logical CPUs each); none takes one per core, at most 8."""
+    """Verifier actors (0 logical CPUs each); null is one per core, at most 8."""
     in_flight: Count = 512
-    """Problems × methods × samples that are being solved at the same time, per replica."""
+    """Solutions (problems × methods × samples) in progress at the same time, per replica."""
     resource_timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds to wait for resources that the cluster doesn't have, before giving up. A cluster that `ray up` made may
-    grow, and is waited for as long as it takes."""
+    """Seconds to wait for resources that the cluster lacks. There is no limit for a cluster that autoscales."""
 
 
 class SandboxConfig(Section):
     """Limits for model-written programs."""
 
     cpu_seconds: Annotated[float, Field(gt=0)] = 5.0
-    """CPU time of one program; this decides a time-out."""
+    """CPU time of one program."""
     wall_seconds: Annotated[float, Field(gt=0)] = 15.0
-    """Wall time of one program, generous, for those that sleep."""
+    """Wall time of one program: generous, it only matters for programs that sleep."""
     memory_bytes: Count = 2**30
     """Address space of one program."""
     output_bytes: Count = 64 * 1024
-    """Most that one program may print."""
+    """Largest output of one program."""
     allow_weak: bool = False
-    """Run programs even where the kernel offers neither Landlock nor seccomp. Only on machines to throw away."""
+    """Run programs even if the kernel has neither Landlock nor seccomp. Use only on disposable machines."""

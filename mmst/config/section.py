@@ -1,4 +1,4 @@
-"""What every part of the configuration is."""
+"""The base class of every section of the configuration."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A part of the configuration: immutable, without unknown keys, documented field by field."""
+    """A section: immutable, without unknown keys; the text below a field is its documentation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)

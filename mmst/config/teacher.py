@@ -1,4 +1,4 @@
-"""Who else writes solutions: a teacher in place of the model itself, and hints for what nobody solved."""
+"""A teacher that writes solutions in place of the model, and hints for unsolved problems."""
 
 from __future__ import annotations
 
@@ -15,33 +15,32 @@ from mmst.errors import InputError
 
 
 class EndpointConfig(Section):
-    """A model behind an OpenAI-compatible HTTP interface. What it answers is stored in the run: nothing is asked
-    twice, however the run ends."""
+    """A model behind an OpenAI-compatible HTTP interface. Its replies are stored in the run, so no request is sent
+    again after a restart."""
 
     url: str
-    """Where the interface begins, such as `https://api.example.com/v1`."""
+    """Base address of the interface, such as `https://api.example.com/v1`."""
     model: str
-    """The model's name there."""
+    """Name of the model."""
     key_env: str | None = None
-    """NAME of the environment variable that holds the key; none sends no key. The key itself stands nowhere."""
+    """NAME of the environment variable with the key; null sends no key. The key itself is never written."""
     concurrency: Count = 8
-    """Calls under way at the same time."""
+    """Calls at the same time."""
     timeout: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds that one call may take."""
+    """Seconds that a call may take."""
     retries: Annotated[int, Field(ge=0)] = 6
-    """How often a request is asked again after 429, 5xx, a time-out or an answer that can't be read."""
+    """How often a request is retried after 429, 5xx, a timeout or an unreadable reply."""
     backoff: Annotated[float, Field(gt=0)] = 1.0
-    """Seconds before the first retry, on average; doubles with each, drawn at random; `Retry-After` counts where it
-    is longer."""
+    """Mean seconds before the first retry, drawn at random; doubles with each retry. A longer `Retry-After` wins."""
     max_calls: Count | None = None
-    """Stop the run after so many calls that may have cost something (all but refused ones); none: no limit."""
+    """Stop the run after this many calls that may have cost something (all but refused ones); null is no limit."""
     max_tokens_total: Count | None = None
-    """Stop the run after so many tokens, read and written; calls then under way still finish. None: no limit."""
+    """Stop the run after this many tokens, read and written; calls in progress still finish. Null is no limit."""
     max_failed: Share = 0.1
-    """Stop the run when more than this share of the requests stay without an answer after all retries."""
+    """Stop the run when more than this share of the requests fail after all retries."""
     body: dict[str, Any] = {}
-    """Fields of the request that win over ours; null leaves one out (`{max_tokens: null, max_completion_tokens:
-    800}`)."""
+    """Fields of the request that replace those of mmst; null removes one: `{max_tokens: null, max_completion_tokens:
+    800}`."""
 
     @field_validator("url")
     @classmethod
@@ -50,14 +49,14 @@ class EndpointConfig(Section):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("expected an address such as https://api.example.com/v1")
         if parts.username or parts.password or parts.query:
-            raise ValueError("holds a name, password or query, and is written down; name the key's variable in key_env")
+            raise ValueError("is stored in the run, so it may hold no name, password or query; use key_env for a key")
         return url.rstrip("/")
 
     @field_validator("key_env")
     @classmethod
     def _name_of_a_variable(cls, name: str | None) -> str | None:
         if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
-            # What was found is not shown: it may be the key.
+            # The value is not shown: it may be the key.
             raise ValueError("expected the NAME of an environment variable in capitals, such as OPENAI_API_KEY")
         return name
 
@@ -74,36 +73,36 @@ class EndpointConfig(Section):
 
 
 class TeacherConfig(Section):
-    """Who writes the solutions of a round with `generator: teacher`: exactly one of path, endpoint and views."""
+    """The writer of a round's solutions with `generator: teacher`: exactly one of path, endpoint and views."""
 
     path: str | None = None
-    """A local Hugging Face directory or a hub id, served as the model itself is, one of the two at a time."""
+    """A local Hugging Face directory or a hub id, served in turn with the model."""
     engine: EngineConfig | None = None
-    """The engine of `path`; none takes the settings of `engine`."""
+    """The engine of `path`; null uses the settings of `engine`."""
     endpoint: EndpointConfig | None = None
-    """A model served elsewhere."""
+    """A model behind an HTTP interface."""
     views: bool = False
-    """The exact solutions that came with the train problems, as if a teacher had written them. Synthetic train
-    problems carry them with `problems.synthetic.views_everywhere`."""
+    """Use the annotated solutions of the train problems as if a teacher had written them. Synthetic train problems
+    have them with `problems.synthetic.views_everywhere`."""
     noise: Share = 0.0
-    """Share of the solutions from `views` that are corrupted: a number or an operator changed, or a step left out."""
+    """Share of the solutions from `views` to corrupt: change a number or an operator, or leave out a step."""
     style: Literal["auto", "base", "chat", "tuned"] = "auto"
-    """How to ask it, as `model.style`; `auto` is `chat` for an endpoint."""
+    """How it is prompted, as in `model.style`; `auto` is `chat` for an endpoint."""
 
     @model_validator(mode="after")
     def _one_of_three(self) -> TeacherConfig:
         if sum((self.path is not None, self.endpoint is not None, self.views)) != 1:
             raise ValueError("expected exactly one of path, endpoint and views")
         if self.noise and not self.views:
-            raise ValueError("noise corrupts the solutions of views; a model makes mistakes of its own")
+            raise ValueError("noise corrupts the solutions of views; set views, or remove noise")
         return self
 
 
 class HintConfig(Section):
-    """Asking again, with the reference answer, for what nothing was kept of (rationalisation: STaR, Zelikman et al.
-    2022). What is kept is trained without the hint."""
+    """Rationalization (STaR, Zelikman et al. 2022): problems without a kept solution are solved again with the
+    reference answer in the prompt. Kept solutions are trained without it."""
 
     enabled: bool = False
-    """Off leaves unsolved problems alone."""
+    """Whether unsolved problems are rationalized."""
     k: Count = 1
     """Samples per unsolved problem and method."""
