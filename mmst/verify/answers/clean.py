@@ -1,4 +1,4 @@
-"""Spelling out what Unicode and LaTeX abbreviate, taking wrappers off."""
+"""Normalising the text of an answer: Unicode, LaTeX, wrappers."""
 
 from __future__ import annotations
 
@@ -71,10 +71,9 @@ _TRAILING = " \t\r\n.,;:!?"
 
 
 def unwrap(text: str) -> str:
-    """Take off what stands around an answer: blanks, a full stop, dollar signs, bold, quotes, a box."""
+    """Strip wrappers from an answer: blanks, a full stop, dollar signs, bold, quotes, a box."""
     for _ in range(8):
-        before = text
-        text = text.strip()
+        before, text = text, text.strip()
         if not text or (text[0].isalnum() and text[-1].isalnum()):
             return text
         if text[-1] in _TRAILING and not _KEPT_END.search(text):
@@ -85,12 +84,12 @@ def unwrap(text: str) -> str:
                 text = match[1]
                 break
         if text == before:
-            return text
+            break
     return text
 
 
 def plain_characters(text: str) -> str:
-    """ASCII for what Unicode writes in other characters; `x²` becomes `x^{2}`, `2½` becomes `2\\frac{1}{2}`."""
+    """Rewrite Unicode characters in ASCII and LaTeX: `x²` becomes `x^{2}`, `2½` becomes `2\\frac{1}{2}`."""
     if text.isascii():
         return text
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+", lambda m: "^{" + m[0].translate(_SUPERSCRIPTS) + "}", text)
@@ -108,14 +107,14 @@ def repair_escapes(text: str) -> str:
 
 
 def words_key(words: str) -> str:
-    """Text without case, articles and punctuation."""
+    """The key of words: without case, articles and punctuation."""
     kept = "".join(character if character.isalnum() else " " for character in words).split()
     without = [word for word in kept if word not in ("The", "the", "a", "an", "An")]
     return " ".join(without or kept).casefold()
 
 
 def latex_skeleton(text: str) -> str:
-    """LaTeX without spacing, sizes, delimiters and dollar signs: what the grammar reads."""
+    """The LaTeX that the grammar reads, without spacing, sizes, delimiters and dollar signs."""
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     return text

@@ -1,4 +1,4 @@
-"""The fast reader: what nearly all answers to word problems look like, without any grammar.
+"""The fast reader, without any grammar, for nearly all answers to word problems.
 
 Numbers with thousands separators, currency, percent signs, scale words and units; fractions and mixed numbers;
 times; number words; yes and no; choice letters.
@@ -54,9 +54,9 @@ _BOOLEANS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 
 
 def read_plain(text: str) -> Answer | None:
-    """The answer when it is a plain one, else None; `text` is unwrapped and in plain characters.
+    """Read a plain answer; None for any other. `text` is not empty, unwrapped and in plain characters.
 
-    Raises Unreadable for a number that is too long to be worth it.
+    Raises Unreadable for numbers over the limits of policy.py and for a division by zero.
     """
     if _INTEGER.fullmatch(text):
         return Answer(text, "number", "0" if text == "-0" else text)
@@ -94,7 +94,8 @@ def _number(text: str, match: re.Match[str]) -> Answer | None:
         value = -value
     unit = "" if percent else unit or match["currency"]
     other = quantity(value, unit) if unit else ""
-    return Answer(text, "percent" if percent else "number", fraction_key(value), (), places, digits, other)
+    kind = "percent" if percent else "number"
+    return Answer(text, kind, fraction_key(value), places=places, digits=digits, other=other)
 
 
 def _plain_digits(digits: str) -> str:
@@ -105,6 +106,7 @@ def _plain_digits(digits: str) -> str:
 
 
 def _scale(tail: str, currency: bool) -> tuple[int, str]:
+    """The power of ten that a tail such as ` million dollars` begins with, and the rest of the tail."""
     word = _SCALE.match(tail)
     if word:
         return SCALES[word[1].lower()], tail[word.end() :]
@@ -114,7 +116,7 @@ def _scale(tail: str, currency: bool) -> tuple[int, str]:
 
 
 def _is_unit(tail: str) -> bool:
-    """Whether what follows a number only names what is counted: ` dollars per hour`, `km/h`, ` cm^2`."""
+    """Whether the text behind a number is only a unit: ` dollars per hour`, `km/h`, ` cm^2`."""
     if _SIGN.fullmatch(tail):
         return True
     if not _UNITS.fullmatch(tail) or len(tail) > 60:
@@ -143,14 +145,12 @@ def _time(text: str, match: re.Match[str]) -> Answer | None:
 
 def _words(text: str) -> Answer | None:
     lowered = text.lower()
-    boolean = _BOOLEAN.match(lowered)
-    if boolean:
+    if boolean := _BOOLEAN.match(lowered):
         return Answer(text, "boolean", _BOOLEANS[boolean[1]])
     if lowered in _CLOCK_WORDS:
         key, half = _CLOCK_WORDS[lowered]
         return Answer(text, "time", key, form=half)
-    choice = _CHOICE.fullmatch(text)
-    if choice:
+    if choice := _CHOICE.fullmatch(text):
         return Answer(text, "choice", (choice[1] or choice[2] or choice[3]).upper())
     if lowered.startswith(("minus ", "negative ")):
         positive = read_plain(text.partition(" ")[2].strip() or "?")
