@@ -45,11 +45,8 @@ def figures_of(
 ) -> dict[str, Any]:
     """The figures of one set of problems.
 
-    Parameters
-    ----------
-    outcomes, methods: the answers, and the methods to report.
-    trust: accuracy of each method on dev problems, for votes; None takes the accuracy on these problems.
-    order: order of the methods in a cascade; None takes `methods`.
+    `trust` is the accuracy of each method on dev problems, for votes (None: on these problems); `order` the order of
+    the methods in a cascade (None: `methods`).
 
     Returns
     -------

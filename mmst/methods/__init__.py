@@ -44,11 +44,6 @@ def methods_of(config: Config) -> list[Method]:
     return [method.configured(config) for method in methods_named(config.methods)]
 
 
-def all_methods(config: Config) -> dict[str, Method]:
-    """All registered methods by name, with the settings of a run."""
-    return {name: method.configured(config) for name, method in METHODS.items()}
-
-
 def method_and_view(name: str, methods: Mapping[str, Method] = METHODS) -> tuple[Method, str] | None:
     """The method of this name and its view, or the method that the view of this name shows; None if neither exists."""
     if name in methods:

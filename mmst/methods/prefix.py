@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
 from mmst.methods.method import Method, text_key, verdict_on
 from mmst.methods.prompts import TaskPrompt, few_shot
-from mmst.problems.views import calculations_of, prefix_of, read_equation, read_prefix
+from mmst.problems.views import Node, calculations_of, prefix_of, read_equation, read_prefix
 from mmst.records import Verdict
 from mmst.verify.answers.numerals import answer_text
 from mmst.verify.equations.expression import Unreadable
@@ -35,54 +36,42 @@ class PrefixTree(Method):
     )
 
     def answer(self, text: str, sandbox: Sandbox) -> Verdict:
-        try:
-            return verdict_on(answer_text(read_prefix(self.solution(text)).value), "not_numeric")
-        except Unreadable:
-            return Verdict("syntax_error")
+        tree = _tree(self.solution(text))
+        return verdict_on(answer_text(tree.value), "not_numeric") if tree else Verdict("syntax_error")
 
     def solution(self, text: str) -> str:
         """The last line that is a tree, without its fence, label and value."""
         body = last_block(text).strip()
-        for line in reversed(body.splitlines()):
-            tree = _LABEL.sub("", line.replace("`", "").strip()).partition("=")[0].strip()
-            if _readable(tree):
-                return tree
-        return body
+        lines = (_LABEL.sub("", line.replace("`", "").strip()).partition("=")[0] for line in body.splitlines()[::-1])
+        return next((line.strip() for line in lines if _tree(line.strip())), body)
 
     def from_view(self, view: Any, answer: str | None) -> str:
         """The tree, or the tree of an infix expression."""
         text = str(view).strip()
-        if _readable(text):
-            return text
-        try:
-            return prefix_of(read_equation(text))
-        except Unreadable:
-            return text
+        with contextlib.suppress(Unreadable):
+            return text if _tree(text) else prefix_of(read_equation(text))
+        return text
 
     def with_values(self, text: str) -> str:
         """The tree with its calculations (`* - 8 3 2 # 8 - 3 = 5, 5 * 2 = 10`)."""
-        tree = self.solution(text)
-        try:
-            calculations = calculations_of(read_prefix(tree))
-        except Unreadable:
-            return tree
-        return f"{tree} # {', '.join(calculations)}" if calculations else tree
+        text = self.solution(text)
+        with contextlib.suppress(Unreadable):
+            if calculations := calculations_of(read_prefix(text)):
+                return f"{text} # {', '.join(calculations)}"
+        return text
 
     def calculates(self, text: str) -> bool:
         return len(self.solution(text).split()) > 1
 
     def duplicate_key(self, text: str) -> str:
         """The tree with its numbers in canonical form."""
-        tree = self.solution(text)
-        try:
-            return prefix_of(read_prefix(tree))
-        except Unreadable:
-            return text_key(tree)
+        text = self.solution(text)
+        tree = _tree(text)
+        return prefix_of(tree) if tree else text_key(text)
 
 
-def _readable(text: str) -> bool:
+def _tree(text: str) -> Node | None:
     try:
-        read_prefix(text)
+        return read_prefix(text)
     except Unreadable:
-        return False
-    return True
+        return None

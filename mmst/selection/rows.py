@@ -22,28 +22,19 @@ def filter_rows(
     *,
     text_field: str = "text",
 ) -> Iterator[dict[str, Any]]:
-    """Verify, label and filter solutions.
+    """Verify, label and filter solutions as a first round would.
 
     Parameters
     ----------
-    rows
-        {problem_id, question, answer?, method, text}; rows of one problem may stand apart. All are held in memory,
-        since a problem's last row may decide about its first one.
-    verify
-        (method, text) to a verdict.
-    config
-        As in a round; all rows count as round 1.
-    text_field
-        Column of the solution.
+    rows: {problem_id, question, answer?, method, text}, in any order. All are held in memory, since a problem's last
+        row may decide about its first one.
+    verify: (method, text) to a verdict.
+    text_field: column of the solution.
 
-    Yields
-    ------
-    The same rows in the same order, each with `status`, `answer_found`, `label`, `kept` and `reason`.
+    Yields the same rows in the same order, each with `status`, `answer_found`, `label`, `kept` and `reason`.
 
-    Raises
-    ------
-    InputError
-        A row without problem, method or text, an unknown method, two different reference answers for one problem.
+    Raises InputError for a row without problem, method or text, an unknown method, and two different reference answers
+    for one problem.
     """
     held = list(rows)
     gold: dict[str, Answer] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmst.actors.solver import Roles, Solver
 from mmst.config import Config, EngineConfig
 from mmst.errors import InputError
-from mmst.methods import all_methods
+from mmst.methods import METHODS
 from mmst.methods.card import prompt_format_of, role_of
 from mmst.methods.method import Method, Model
 from mmst.methods.prompts import AnyStyle, PromptFormat
@@ -41,7 +41,7 @@ class StageContext:
     @functools.cached_property
     def all_methods(self) -> dict[str, Method]:
         """Every registered method, with the settings of this run: round 0 may train methods that rounds don't use."""
-        return all_methods(self.config)
+        return {name: method.configured(self.config) for name, method in METHODS.items()}
 
     def current_checkpoint(self, number: int) -> Path | str:
         """The checkpoint that is promoted after round `number`: one of the run, or the model that was given.
@@ -59,12 +59,7 @@ class StageContext:
         return inside.resolve()
 
     def solver(
-        self,
-        checkpoint: Path | str,
-        commit: Commit,
-        *,
-        style: AnyStyle | None = None,
-        engine: EngineConfig | None = None,
+        self, checkpoint: Path | str, commit: Commit, style: AnyStyle | None = None, engine: EngineConfig | None = None
     ) -> Solver:
         """Load a checkpoint, and those of its other roles, into engines. `style` and `engine` replace the settings of
         the model. The time counts as `engine` in the commit."""
