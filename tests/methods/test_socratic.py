@@ -212,3 +212,14 @@ def test_a_card_holds_the_instructions_of_every_task() -> None:
     assert card["instructions"]["socratic/decompose"] == TASKS["socratic/decompose"].solve
     assert "socratic" not in card["instructions"]
     assert "cot->socratic" in card["instructions"]
+
+
+def test_thinking_of_both_roles_is_not_part_of_the_dialogue(sandbox) -> None:
+    model = Played(
+        "<think>Q: How many has Eve?</think>Q: How many has Ann?\nQ: How many has Tom?",
+        "<think>3 + 4 = 8?</think>Ann has 3 + 4 = 7.",
+        "It is 5 - 2.</think>Tom has 7 - 2 = 5.\nThe answer is 5.",
+    )
+    turns, verdict = solved(model, sandbox)
+    assert turns[-1].completion.text == DIALOGUE
+    assert verdict.key == "5"

@@ -127,3 +127,13 @@ def test_a_solution_of_several_requests_is_a_row_for_each_with_its_role() -> Non
     rows = list(pool_rows([("native", native)], {"p3": "What?"}, PromptFormat(), pairs=True, show_question=False))
     assert [row.role for row in rows] == ["decomposer", "solver"]
     assert {row.solution_id for row in rows} == {"s3"}
+
+
+def test_thinking_is_not_trained_on() -> None:
+    native = solution(3, "pot", "<think>Add.</think>\na = 3 + 1\nprint(a)")
+    translated = solution(3, "cot", "<think>Now.</think>3 + 1 = 4. The answer is 4.", origin=native.solution_id)
+    kept = [("native", native), ("translated", translated)]
+    rows = pool_rows(kept, {p.id: p.question for p in PROBLEMS}, PromptFormat(), pairs=True, show_question=False)
+    texts = [text for row in rows for text in (row.prompt, row.completion)]
+    assert texts[1] == "a = 3 + 1\nprint(a)"
+    assert not any("think" in text for text in texts)
