@@ -2,8 +2,8 @@
 
     ray job submit --working-dir . -- python ray_jobs/self_train.py configs/tiny.yaml --run-dir /data/runs/tiny
 
-Takes the arguments of `mmst run`. Without --run-dir the run goes to $MMST_RUNS/<name>, by default
-~/mmst-runs/<name>: a job's working directory is a copy that Ray throws away.
+Takes the arguments of `mmst run`. Without --run-dir the run goes to $MMST_RUNS/<name>, by default ~/mmst-runs/<name>,
+since Ray deletes a job's working directory.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from mmst.config.file import load_config
 
 
 def with_run_dir(arguments: list[str]) -> list[str]:
-    """The arguments with a run directory outside the working directory, if they name none."""
+    """The arguments, with a run directory outside the working directory if they name none."""
     if any(argument.split("=")[0] in ("--run-dir", "--dry-run", "--help") for argument in arguments):
         return arguments
     settings = [value for flag, value in itertools.pairwise(arguments) if flag == "--set"]

@@ -1,4 +1,4 @@
-"""The model being served: vLLM inside a Ray Serve deployment, and the driver's hold on it."""
+"""Serving a model: vLLM in a Ray Serve deployment, and endpoints of others."""
 
 from mmst.engine.client import Engine, EngineError
 

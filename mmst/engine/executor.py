@@ -1,4 +1,4 @@
-"""What runs inside vLLM's own processes: an executor that dies with its parent, and weight changes in place."""
+"""Extensions of vLLM's own processes: executors that die with their parent, and changes of weights in place."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the one that started it is gone, however it went.
+    """Have the kernel kill this process when its parent ends.
 
-    vLLM's EngineCore doesn't notice that its parent was killed, and keeps its memory for ever.
+    vLLM's EngineCore does not notice that its parent was killed, and keeps its memory for ever.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     parent = multiprocessing.parent_process()
-    if parent is not None and os.getppid() != parent.pid:  # it died before the line above
+    if parent is not None and os.getppid() != parent.pid:  # the parent died before the call above
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 class OneProcess(UniProcExecutor):
-    """The model in the EngineCore process itself, which dies with the replica."""
+    """The model in the EngineCore process, which dies with the replica."""
 
     def _init_executor(self) -> None:
         die_with_parent()
@@ -35,7 +35,7 @@ class OneProcess(UniProcExecutor):
 
 
 class ManyProcesses(MultiprocExecutor):
-    """One process per tensor-parallel rank; they watch EngineCore, and EngineCore dies with the replica."""
+    """One process per tensor-parallel rank. They watch EngineCore, which dies with the replica."""
 
     def _init_executor(self) -> None:
         die_with_parent()
@@ -43,13 +43,13 @@ class ManyProcesses(MultiprocExecutor):
 
 
 class Reloading:
-    """Mixed into vLLM's worker (`worker_extension_cls`)."""
+    """Mixin of vLLM's worker (`worker_extension_cls`)."""
 
     def load_checkpoint(self: Any, path: str) -> None:
-        """Take over the weights of a checkpoint of the same architecture.
+        """Load the weights of a checkpoint of the same architecture.
 
-        On CPU the output layer multiplies with a packed copy of its weights. Where it shares them with the input
-        embedding, `reload_weights` leaves that copy as it was, so it is packed again.
+        On CPU the output layer multiplies with a packed copy of its weights. If it shares them with the input
+        embedding, `reload_weights` does not update that copy, so it is packed again.
         """
         self.reload_weights(weights_path=path)
         for layer in self.get_model().modules():

@@ -1,4 +1,4 @@
-"""Every call to an endpoint and what came of it, on disk before it counts: nothing that was answered is asked twice."""
+"""A record of every call to an endpoint, written before it is used: no request is answered twice."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ UNREACHABLE = "unreachable"
 
 
 class Replies:
-    """A file of JSON lines that only grows, one per call, each synced: a process that is killed loses no answer that
-    arrived. All counts are read from it, so they go on where an earlier attempt ended.
+    """An append-only file of JSON lines, one per call, each synced: a killed process loses no reply that arrived. All
+    counts are computed from the file, so they include earlier attempts.
 
-    Raises InputError for a file with a line that is none.
+    Raises InputError for a line that is not a call.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,26 +30,26 @@ class Replies:
         self.paid = 0
         """Calls that may have cost something."""
         self.tokens = 0
-        """Tokens read and written by the teacher."""
+        """Tokens that the teacher read and wrote."""
         self._file.seek(0)
         lines = self._file.read().splitlines(keepends=True)
-        if lines and not lines[-1].endswith(b"\n"):  # the writer was killed in the middle of it
+        if lines and not lines[-1].endswith(b"\n"):  # its writer was killed
             self._file.truncate(sum(map(len, lines[:-1])))
             lines.pop()
         for number, line in enumerate(lines, 1):
             try:
                 self._count(json.loads(line))
             except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"{path}, line {number}: is no call ({error!r})") from error
+                raise InputError(f"{path}, line {number}: not a call ({error!r})") from error
 
     def answer(self, request: str) -> Completion | None:
-        """What was answered to the request with this key; none where nothing was yet."""
+        """The recorded answer to the request with this key, if any."""
         return self._answers.get(request)
 
     def record(
         self, stage: str, request: str, attempt: int, outcome: str, answer: Completion | None = None, read: int = 0
     ) -> None:
-        """Write one call down: its outcome (`ok`, or what went wrong) and its answer; `read` counts prompt tokens."""
+        """Record one call: its outcome (`ok` or the fault) and its answer; `read` is the number of prompt tokens."""
         line: dict[str, Any] = {"stage": stage, "request": request, "attempt": attempt, "outcome": outcome}
         if answer is not None:
             line |= {"text": answer.text, "finish_reason": answer.finish_reason}
@@ -60,7 +60,7 @@ class Replies:
         self._count(line)
 
     def figures(self, stage: str) -> dict[str, Any]:
-        """Of all attempts at a stage: calls, which of them were retries, tokens, and what went wrong how often."""
+        """Figures of a stage over all attempts: calls, retries among them, tokens, and the count of each error."""
         counts = self._stages.get(stage, Counter())
         errors = {name.removeprefix("error "): n for name, n in counts.most_common() if name.startswith("error ")}
         return {**{name: counts[name] for name in ("calls", "retries", "tokens")}, "errors": errors}
@@ -78,5 +78,5 @@ class Replies:
         else:
             counts[f"error {outcome}"] += 1
         counts.update(calls=1, retries=line["attempt"] > 0, tokens=tokens)
-        self.paid += not (outcome == UNREACHABLE or outcome[:1] in "34")  # never arrived, or was refused
+        self.paid += not (outcome == UNREACHABLE or outcome[:1] in "34")  # it never arrived, or was refused
         self.tokens += tokens

@@ -1,4 +1,4 @@
-"""Text to tokens and back by the checkpoint's own tokenizer, and what makes two checkpoints exchangeable."""
+"""Text to tokens and back by a checkpoint's tokenizer, and whether two checkpoints can be exchanged in place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# Beside the weights, what an engine has read from a checkpoint and would not read again.
+# Files that an engine reads when it starts, and not when its weights are exchanged.
 _READ_ONCE = (
     "generation_config.json",
     "tokenizer*",
@@ -31,14 +31,14 @@ class Codec:
         self._special = marked.union(self._tokenizer.all_special_ids).difference(self.ends)
 
     def encode(self, prompt: str) -> list[int]:
-        """The prompt as tokens; what a chat template has begun with the beginning of text isn't begun twice."""
+        """The prompt as tokens. Begin of text is not added twice: a chat template may have written it."""
         begun = self._tokenizer.bos_token is not None and prompt.startswith(self._tokenizer.bos_token)
         return self._tokenizer.encode(prompt, add_special_tokens=not begun)
 
     def decode(self, tokens: Sequence[int], finish: str, stop: Sequence[str] = ()) -> tuple[str, str]:
-        """Text and finish reason of a completion: cut before the first stop string, without the end of text.
+        """Text and finish reason of a completion, cut before the first stop string and without end of text.
 
-        A special token anywhere else makes the finish reason `special`: the text doesn't show what was written.
+        Any other special token makes the finish reason `special`, since the text does not show it.
         """
         written = list(tokens[:-1]) if tokens and tokens[-1] in self.ends else list(tokens)
         text: str = self._tokenizer.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -49,7 +49,7 @@ class Codec:
 
 
 def _ends(checkpoint: str, tokenizer: Any) -> frozenset[int]:
-    """Tokens that end a text: those of the generation configuration, and the tokenizer's."""
+    """Tokens that end a text, by the generation configuration and the tokenizer."""
     from transformers import GenerationConfig
 
     try:
@@ -61,9 +61,9 @@ def _ends(checkpoint: str, tokenizer: Any) -> frozenset[int]:
 
 
 def shape_of(checkpoint: str) -> str | None:
-    """Equal for checkpoints that an engine can exchange in place: same architecture, same tokenizer, same ends.
+    """Equal for checkpoints that an engine can exchange in place: those of the same architecture, tokenizer and ends.
 
-    None for what isn't a local directory: nothing is exchangeable with it.
+    None if it is not a local directory, so that nothing is exchanged with it.
     """
     root = Path(checkpoint)
     if not root.is_dir():

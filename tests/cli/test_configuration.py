@@ -74,7 +74,10 @@ def test_every_field_is_explained() -> None:
 @pytest.mark.parametrize(
     ("field", "parts"),
     [
-        ("filter.label", ["one of gold, agreement, gold_or_agreement", '(default "gold")', "Label problems by reference answers"]),
+        (
+            "filter.label",
+            ["one of gold, agreement, gold_or_agreement", '(default "gold")', "Label problems by reference answers"],
+        ),
         ("sampling.top_p", ["number above 0 and at most 1", "(default 1.0)"]),
         ("methods", ["list of one of cot, pot", "not empty"]),
         ("training.lora", ["section, or null", "training.lora.rank"]),
