@@ -53,7 +53,6 @@ class _Worker:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
-        self.buffer = b""
 
     def ask(self, gold: str, prediction: str, seconds: float) -> Comparison:
         try:
@@ -96,23 +95,19 @@ class _Worker:
         until, used = time.monotonic() + _PATIENCE * seconds, _cpu_seconds(process.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self.buffer:
-                left = until - time.monotonic()
-                if left <= 0 or _cpu_seconds(process.pid) - used > seconds:
+            while not selector.select(seconds / 4):
+                if time.monotonic() > until or _cpu_seconds(process.pid) - used > seconds:
                     return None
-                if selector.select(min(left, seconds / 4)):
-                    received = os.read(process.stdout.fileno(), 65536)
-                    if not received:
-                        process.wait()
-                        return None
-                    self.buffer += received
-        line, _, self.buffer = self.buffer.partition(b"\n")
+        line = process.stdout.readline()  # written in one piece
+        if not line.endswith(b"\n"):
+            process.wait()
+            return None
         reply: dict[str, Any] = json.loads(line)
         return reply
 
     def kill(self) -> None:
         """End the process at once and reap it."""
-        process, self.process, self.buffer = self.process, None, b""
+        process, self.process = self.process, None
         if process is None:
             return
         process.kill()
@@ -167,12 +162,11 @@ class Comparer:
         `equal` is None, undecided, for a reference that cannot be read (the reason then begins with `gold`), for a
         timeout, and where Math-Verify's verdict depends on the order of the two sides.
         """
-        verdict, reference, answer = fast_verdict(gold, prediction)
-        return verdict or self.compare_symbolic(reference, answer)
+        verdict = fast_verdict(gold, prediction)
+        return verdict if isinstance(verdict, Comparison) else self.compare_symbolic(*verdict)
 
-    def compare_symbolic(self, gold: Answer | None, prediction: Answer | None) -> Comparison:
+    def compare_symbolic(self, gold: Answer, prediction: Answer) -> Comparison:
         """Ask Math-Verify, always with the two texts in the same order, so that the verdict cannot depend on it."""
-        assert gold is not None and prediction is not None
         turned = gold.text > prediction.text
         verdict = self._ask((prediction.text, gold.text) if turned else (gold.text, prediction.text))
         if not verdict.reason.startswith("unread"):
@@ -194,15 +188,15 @@ class Comparer:
         return verdict
 
 
-def fast_verdict(gold: str, prediction: str) -> tuple[Comparison | None, Answer | None, Answer | None]:
-    """The verdict, or None where Math-Verify must decide, and the two answers."""
+def fast_verdict(gold: str, prediction: str) -> Comparison | tuple[Answer, Answer]:
+    """The verdict, or the two answers where Math-Verify must decide."""
     reference = read_or_find(gold)
     if reference is None:
-        return Comparison(None, "gold cannot be read"), None, None
+        return Comparison(None, "gold cannot be read")
     answer = read_or_find(prediction)
     if answer is None:
-        return Comparison(False, "the prediction cannot be read"), reference, None
-    return compare_answers(reference, answer), reference, answer
+        return Comparison(False, "the prediction cannot be read")
+    return compare_answers(reference, answer) or (reference, answer)
 
 
 def compare_rows(
@@ -230,8 +224,11 @@ def compare_rows(
         with ThreadPoolExecutor(comparer.workers, thread_name_prefix="compare") as threads:
             for number, row in enumerate(rows, 1):
                 gold, prediction = (_field(row, name, number) for name in (gold_field, prediction_field))
-                verdict, reference, answer = fast_verdict(gold, prediction)
-                waiting.append((row, verdict or threads.submit(comparer.compare_symbolic, reference, answer)))
+                verdict = fast_verdict(gold, prediction)
+                if isinstance(verdict, Comparison):
+                    waiting.append((row, verdict))
+                else:
+                    waiting.append((row, threads.submit(comparer.compare_symbolic, *verdict)))
                 while waiting and (len(waiting) > _WAITING or _is_done(waiting[0][1])):
                     yield _verified(*waiting.popleft())
             while waiting:
