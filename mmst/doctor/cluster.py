@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmst.doctor.finding import Finding
 
@@ -44,16 +45,24 @@ def ray(environment: Mapping[str, str] = os.environ, current: Path = _CURRENT) -
 def _job_server(address: str, environment: Mapping[str, str]) -> Finding:
     token = _token(environment)
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(address.rstrip("/") + "/api/version", headers=headers)
+    status = _http_status(address.rstrip("/") + "/api/version", headers=headers)
+    if status == 200:
+        return Finding("ok", f"{address} answers")
+    if status in (401, 403):
+        do = "set RAY_AUTH_MODE=token and give the token of this cluster"
+        return Finding("fail", f"{address} refuses the token (HTTP {status})", do)
+    return Finding("fail", f"{address} does not answer: {status}", "unset RAY_ADDRESS, or start the cluster")
+
+
+def _http_status(address: str, **request: Any) -> int | str:
+    """The HTTP status of the answer, or why there is no answer."""
     try:
-        with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT):
-            return Finding("ok", f"{address} answers")
+        with urllib.request.urlopen(urllib.request.Request(address, **request), timeout=_HTTP_TIMEOUT) as response:
+            return int(response.status)
     except urllib.error.HTTPError as error:
-        refused = "set RAY_AUTH_MODE=token and give the token of this cluster"
-        do = refused if error.code in (401, 403) else "check the cluster's dashboard"
-        return Finding("fail", f"{address} answers {error.code} {error.reason}", do)
-    except OSError as error:
-        return Finding("fail", f"{address} does not answer: {error}", "unset RAY_ADDRESS, or start the cluster")
+        return error.code
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
 
 
 def token(environment: Mapping[str, str] = os.environ) -> Finding:
@@ -82,11 +91,7 @@ def hub(environment: Mapping[str, str] = os.environ) -> Finding:
     address = environment.get("HF_ENDPOINT", "https://huggingface.co")
     if environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return Finding("ok", "turned off by HF_HUB_OFFLINE; models and data must be local directories")
-    try:
-        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_HTTP_TIMEOUT):
-            return Finding("ok", f"{address} answers")
-    except urllib.error.HTTPError:
+    status = _http_status(address, method="HEAD")
+    if isinstance(status, int):
         return Finding("ok", f"{address} answers")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "reason", error)
-        return Finding("warn", f"{address} is not reachable ({why})", "use local directories, or set HF_HUB_OFFLINE=1")
+    return Finding("warn", f"{address} is not reachable ({status})", "use local directories, or set HF_HUB_OFFLINE=1")

@@ -140,20 +140,18 @@ def expression_from_prefix(prefix: str) -> str:
     >>> expression_from_prefix("* - 8 3 2")
     '( 8 - 3 ) * 2'
     """
-
-    def infix(node: Node) -> str:
-        if node.left is None or node.right is None:
-            return number_text(node.value)
-        return f"( {infix(node.left)} {node.operator} {infix(node.right)} )"
-
-    return infix(read_prefix(prefix)).removeprefix("( ").removesuffix(" )")
+    return _written(read_prefix(prefix), "( {a} {op} {b} )").removeprefix("( ").removesuffix(" )")
 
 
 def prefix_of(node: Node) -> str:
     """The tree in preorder, its numbers in their shortest form."""
+    return _written(node, "{op} {a} {b}")
+
+
+def _written(node: Node, layout: str) -> str:
     if node.left is None or node.right is None:
         return number_text(node.value)
-    return f"{node.operator} {prefix_of(node.left)} {prefix_of(node.right)}"
+    return layout.format(op=node.operator, a=_written(node.left, layout), b=_written(node.right, layout))
 
 
 def _assignments(node: Node) -> tuple[list[str], str]:

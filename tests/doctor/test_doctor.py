@@ -132,6 +132,7 @@ def test_a_missing_token_and_an_unused_token_are_reported(tmp_path) -> None:
 def test_an_unreachable_hub_is_only_a_warning(server) -> None:
     assert cluster.hub({"HF_ENDPOINT": server}).state == "ok"  # a refusal is an answer
     assert cluster.hub({"HF_ENDPOINT": "http://127.0.0.1:9"}).state == "warn"
+    assert cluster.hub({"HF_ENDPOINT": "no-address"}).state == "warn"
     assert cluster.hub({"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}).state == "ok"
 
 
