@@ -50,7 +50,7 @@ class Pages:
         """Build the index of all solutions before the first request; errors show up on the pages."""
         with contextlib.suppress(*_UNREADABLE):
             for name, root in self.places.items():
-                self.queries.index(list(solution_files(look(name, root))))
+                self.queries.index(solution_files(look(name, root)))
 
     def run_of(self, request: Request) -> Run:
         """The current state of the run in a request's path. Raises NotShown if it can't be shown."""

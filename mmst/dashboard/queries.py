@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,10 @@ _INDEXED = "solution_id, problem_id, round, method, status"
 _REST = "sample, role, turn, origin_id, checkpoint, seed, prompt, text, finish_reason, tokens, answer, key"
 _DECISION = "label, label_source, support, kept, reason"
 _NO_DECISION = "NULL AS label, NULL AS label_source, NULL AS support, NULL::BOOLEAN AS kept, NULL AS reason"
+_EMPTY = (
+    "SELECT '' AS solution_id, '' AS problem_id, 0 AS round, '' AS method, '' AS status, '' AS kind, '' AS filename, "
+    f"{_NO_DECISION} WHERE false"
+)
 _CONDITIONS = {
     "round": "round = $round",
     "kind": "kind = $kind",
@@ -112,8 +116,6 @@ class Queries:
     def solutions(self, run: Run, filters: Filters) -> tuple[list[dict[str, Any]], bool]:
         """A page of solutions with their decisions, and whether there are more."""
         written = list(solution_files(run, filters.round, filters.kind))
-        if not written:
-            return [], False
         start = (filters.page - 1) * PAGE
         if filters.q:
             found = self._with_text(written, filters, start + PAGE + 1)[start:]
@@ -145,19 +147,18 @@ class Queries:
 
     def count(self, run: Run, filters: Filters) -> int | None:
         """The number of solutions; None for a text search, which would have to read every text."""
-        written = list(solution_files(run, filters.round, filters.kind))
-        if filters.q or not written:
-            return None if filters.q else 0
+        if filters.q:
+            return None
+        index = self.index(solution_files(run, filters.round, filters.kind))
         where, parameters = filters.where()
-        return int(self.rows(f"SELECT count(*) AS n FROM ({self.index(written)}) WHERE {where}", parameters)[0]["n"])
+        return int(self.rows(f"SELECT count(*) AS n FROM ({index}) WHERE {where}", parameters)[0]["n"])
 
     def fetch(self, run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Complete solutions with their decisions, in the order of `ids`; unknown ids are left out."""
-        written = list(solution_files(run))
-        if not written or not ids:
+        if not ids:
             return []
         wanted = "WHERE solution_id IN (SELECT unnest($ids))"
-        rows = self.rows(f"SELECT * FROM ({self.index(written)}) {wanted}", {"ids": ids})
+        rows = self.rows(f"SELECT * FROM ({self.index(solution_files(run))}) {wanted}", {"ids": ids})
         found = {row["solution_id"]: row for row in rows}
         if files := sorted({row.pop("filename") for row in rows}):
             for row in self.rows(f"SELECT solution_id, {_REST} FROM {read(files)} {wanted}", {"ids": ids}):
@@ -166,10 +167,7 @@ class Queries:
 
     def of_problem(self, run: Run, problem_id: str) -> list[dict[str, Any]]:
         """The solutions of one problem in all rounds."""
-        written = list(solution_files(run))
-        if not written:
-            return []
-        sql = f"SELECT solution_id FROM ({self.index(written)}) WHERE problem_id = $id LIMIT 2000"
+        sql = f"SELECT solution_id FROM ({self.index(solution_files(run))}) WHERE problem_id = $id LIMIT 2000"
         return self.fetch(run, [row["solution_id"] for row in self.rows(sql, {"id": problem_id})])
 
     def selection(self, run: Run, filters: Filters) -> tuple[str, dict[str, Any]]:
@@ -183,9 +181,9 @@ class Queries:
         sql = f"SELECT * FROM ({found}) JOIN (SELECT solution_id, {_REST} FROM {texts}) USING (solution_id)"
         return (f"{sql} WHERE {filters.text}", parameters | {"q": filters.q}) if filters.q else (sql, parameters)
 
-    def index(self, written: Sequence[Written]) -> str:
+    def index(self, written: Iterable[Written]) -> str:
         """SQL for the index of solutions: cached for finished stages, else read from the files."""
-        return " UNION ALL BY NAME ".join(f"SELECT * FROM {self._indexed(each)}" for each in written)
+        return " UNION ALL BY NAME ".join(f"SELECT * FROM {self._indexed(each)}" for each in written) or _EMPTY
 
     def _indexed(self, written: Written) -> str:
         decision, joined = _NO_DECISION, ""

@@ -170,12 +170,10 @@ class _Columns:
         value = self._value(row, field)
         if value is not None and not isinstance(value, dict):
             raise _FieldError(f"{field}: expected an object, found {type(value).__name__}")
-        inner = {name: self._value(row, f"{field}.{name}") for name in self._mapped(field)}
+        start = f"{field}."
+        inner = {name.removeprefix(start): self._value(row, name) for name in self.fields if name.startswith(start)}
         # In Parquet every row has every nested column, if only as null.
         return {name: part for name, part in {**(value or {}), **inner}.items() if part is not None}
-
-    def _mapped(self, field: str) -> list[str]:
-        return [name.partition(".")[2] for name in self.fields if name.startswith(f"{field}.")]
 
     def _answer(self, text: str | None) -> str | None:
         if text is None or self.answer_from is None:
