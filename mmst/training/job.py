@@ -66,13 +66,9 @@ class TrainingResult:
         tenth = max(1, len(self.losses) // 10)
         last = [point["loss"] for point in self.losses[-tenth:]]
         return {
-            "steps": self.steps,
-            "examples": self.examples,
-            "left_out": self.left_out,
+            **{name: getattr(self, name) for name in ("steps", "examples", "left_out", "tokens", "restarts")},
             "loss": round(statistics.fmean(last), 5) if last else None,
-            "tokens": self.tokens,
             "padding": round(self.padding, 4),
-            "restarts": self.restarts,
             "tokens_per_second": round(self.tokens_per_second, 1),
             "micro_batch_tokens": self.micro_batch_tokens,
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
@@ -107,7 +103,7 @@ def train(request: TrainingRequest, on_step: Callable[[dict[str, Any]], None] | 
     _prepare(task, encoded, order, cluster.train_workers)
     output.parent.mkdir(parents=True, exist_ok=True)
     launched = time.time()
-    _in_thread(lambda: _fit(task, cluster, request.name), meanwhile=_step_reporter(task.progress, on_step))
+    _follow(lambda: _fit(task, cluster, request.name), task.progress, on_step)
     return _result(task, encoded, began, launched)
 
 
@@ -182,8 +178,8 @@ def _each(cluster: ClusterConfig) -> dict[str, float]:
     return {"CPU": cluster.train_cpus} | ({"GPU": cluster.train_gpus} if cluster.train_gpus > 0 else {})
 
 
-def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> None:
-    """Run a function in a thread, and `meanwhile` every half second and once at the end.
+def _follow(fit: Callable[[], None], progress: Path, on_step: Callable[[dict[str, Any]], None] | None) -> None:
+    """Run `fit` in a thread, and meanwhile pass each finished step to `on_step`.
 
     In the main thread Ray Train would install its own handler of Ctrl-C, and keep it.
     """
@@ -191,33 +187,23 @@ def _in_thread(function: Callable[[], None], meanwhile: Callable[[], None]) -> N
 
     def run() -> None:
         try:
-            function()
+            fit()
         except BaseException as error:
             failures.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    while thread.is_alive():
+    reported, running = 0, True
+    while running:
         thread.join(0.5)
-        meanwhile()
-    meanwhile()
-    if failures:
-        raise failures[0]
-
-
-def _step_reporter(progress: Path, on_step: Callable[[dict[str, Any]], None] | None) -> Callable[[], None]:
-    """A function that passes the steps finished since its last call to `on_step`, each once."""
-    reported = 0
-
-    def report() -> None:
-        nonlocal reported
+        running = thread.is_alive()
         for event in read_progress(progress):
             if event["event"] == "step" and event["step"] > reported:
                 reported = event["step"]
                 if on_step is not None:
                     on_step(_point(event))
-
-    return report
+    if failures:
+        raise failures[0]
 
 
 def _point(event: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from mmst.training.sizes import Shape, shape_of
 
 GIB = 2**30
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "auto": 2}
-GPUS = {"16 GiB (T4)": 16, "24 GiB (A10, L4)": 24, "48 GiB (L40S)": 48, "80 GiB (A100, H100)": 80}
-GPUS |= {"141 GiB (H200)": 141, "180 GiB (B200)": 180}
+GPUS = (16, 24, 32, 40, 48, 80, 96, 141, 180, 288)
+"""Common sizes, GiB."""
 RUNTIME = {"gpu": 1.5 * GIB, "cpu": 0.6 * GIB}
 """A process itself: libraries, and on GPU the CUDA context and what the allocator wastes."""
 _MICRO_BATCHES = (16384, 8192, 4096, 2048, 1024, 512)
@@ -61,8 +61,8 @@ class MemoryEstimate:
             shares = ", ".join(f"{name} {_size(value)}" for name, value in parts.items())
             lines.append(f"  {what}: {_size(sum(parts.values()))} ({shares})")
         if self.gpu:
-            fits = [name for name, size in GPUS.items() if size * GIB >= self.needed]
-            lines.append(f"  fits GPUs from {fits[0]} up" if fits else "  fits no GPU")
+            fits = [size for size in GPUS if size * GIB >= self.needed]
+            lines.append(f"  fits GPUs of {fits[0]} GiB and more" if fits else "  fits no GPU")
         if self.device is not None:
             lines.append(
                 f"  here: {_size(self.device)} per {'GPU' if self.gpu else 'machine'}, needed {_size(self.needed)}"
@@ -71,7 +71,7 @@ class MemoryEstimate:
 
     def refuse(self) -> None:
         """Raise InputError if this cannot fit."""
-        most = self.device if self.device is not None else max(GPUS.values()) * GIB if self.gpu else None
+        most = self.device if self.device is not None else GPUS[-1] * GIB if self.gpu else None
         if most is None or self.needed <= most:
             return
         largest = max(self.training, key=lambda name: self.training[name])
