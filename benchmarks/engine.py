@@ -1,9 +1,9 @@
-"""Generation through the deployment against bare `vllm.LLM.generate`, in one run. `python benchmarks/engine.py`.
+"""Generation through the deployment, compared with bare `vllm.LLM.generate`: `python benchmarks/engine.py`.
 
-A Llama of 2.2 million parameters with random weights writes 30 to 40 tokens for every prompt of 50, four seeded samples
-per prompt, 512 in flight, one thread, float32 on both sides. The sides take turns, both must write exactly the same
-texts, and the figure is the ratio of the medians. Through the deployment means: single requests from an asyncio
-program like the loop's, chunked on the way, and text decoded by the checkpoint's own tokenizer.
+A Llama of 2.2 million parameters with random weights writes 30 to 40 tokens for each prompt of 50 tokens: four seeded
+samples per prompt, 512 in flight, one thread, float32. The sides alternate and must write the same texts; the result is
+the ratio of the medians. The deployment gets single requests from an asyncio program, as from the loop: they are
+grouped into chunks, and text is decoded by the checkpoint's tokenizer.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def requests(count: int) -> list[Request]:
 
 
 def bare_engine(checkpoint: Path, config: EngineConfig) -> Any:
-    """vLLM as its users have it, with the same settings as a replica."""
+    """vLLM without Ray, with the settings of a replica."""
     os.environ.update(
         OMP_NUM_THREADS="1", VLLM_CPU_OMP_THREADS_BIND="nobind", VLLM_LOGGING_LEVEL="ERROR", VLLM_NO_USAGE_STATS="1"
     )
@@ -57,7 +57,7 @@ def bare_engine(checkpoint: Path, config: EngineConfig) -> Any:
 
 
 def bare_texts(engine: Any, asked: list[Request]) -> tuple[list[str], int]:
-    """All texts, and how many tokens they are."""
+    """All texts, and their number of tokens."""
     from vllm import SamplingParams
 
     sampling = [SamplingParams(temperature=r.temperature, seed=r.seed, max_tokens=r.max_tokens) for r in asked]
@@ -66,7 +66,7 @@ def bare_texts(engine: Any, asked: list[Request]) -> tuple[list[str], int]:
 
 
 async def deployed_texts(engine: Engine, asked: list[Request]) -> tuple[list[str], int]:
-    """The same through the deployment."""
+    """All texts through the deployment, and their number of tokens."""
     slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def one(request: Request) -> tuple[str, int]:
@@ -79,7 +79,7 @@ async def deployed_texts(engine: Engine, asked: list[Request]) -> tuple[list[str
 
 
 def measure(checkpoint: Path, asked: list[Request], repetitions: int) -> dict[str, list[float]]:
-    """Tokens per second of every repetition, sides taking turns after one round to warm up."""
+    """Tokens per second of every repetition; the sides alternate, after one repetition to warm up."""
     config = EngineConfig(max_num_seqs=IN_FLIGHT)
     bare, engine = bare_engine(checkpoint, config), Engine.start("mmst-benchmark", config, checkpoint)
     rates: dict[str, list[float]] = {"bare": [], "deployed": []}

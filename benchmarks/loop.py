@@ -1,8 +1,8 @@
-"""Where the time of a round goes, and how much memory the demo takes: `python benchmarks/loop.py [CONFIG]`.
+"""Time of each stage and memory of a whole run: `python benchmarks/loop.py [CONFIG]`.
 
-Runs the configuration once in a temporary directory. Memory is the proportional set size (each shared page counted
-once) of all processes of the run together, looked at every two seconds; the plain sum of resident sizes, which counts
-shared pages many times, is given beside it. Time is read from the stage manifests.
+Runs the configuration once in a temporary directory. Memory is the proportional set size (shared pages counted once) of
+all processes of the run, sampled every two seconds; the sum of resident sizes, which counts shared pages several times,
+is reported beside it. Times are those of the stage manifests.
 """
 
 import json
@@ -24,7 +24,7 @@ GIB = 2**30
 
 
 def memory_of(process: psutil.Process, known: set[psutil.Process]) -> tuple[int, int]:
-    """PSS and RSS of a process and everything it started, in bytes. `known` keeps those that left their parent."""
+    """PSS and RSS of a process and all its descendants, in bytes. `known` keeps those that lost their parent."""
     known.add(process)
     for member in list(known):
         try:
@@ -42,7 +42,7 @@ def memory_of(process: psutil.Process, known: set[psutil.Process]) -> tuple[int,
 
 
 def measure(config: Path, root: Path) -> dict:
-    """Run the loop and watch it. Returns the figures."""
+    """Run the loop and return the figures."""
     command = [sys.executable, "-c", "from mmst.cli import main; main()", "run", str(config), "--run-dir", str(root)]
     start, peak, resident, known = time.monotonic(), 0, 0, set()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:

@@ -61,7 +61,7 @@ def solutions(problems: list[Problem], sandbox: Sandbox) -> Iterator[Solution]:
 
 
 def one(count: int) -> dict[str, float]:
-    """Verifier, filter and pool `count` solutions in this process."""
+    """Verify, filter and pool `count` solutions in this process."""
     made = random.Random(0)
     train = []
     for number in range(count // SAMPLES):
@@ -95,7 +95,7 @@ def one(count: int) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure each size in a process of its own, print a table, then the same as JSON lines."""
+    """Measure each size in its own process; print a table, then JSON lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)

@@ -1,10 +1,9 @@
-"""Training steps under DeepSpeed against a bare PyTorch loop over the same batches. `python benchmarks/training.py`.
+"""Training steps under DeepSpeed, compared with a bare PyTorch loop: `python benchmarks/training.py`.
 
-A Llama of half a million parameters learns synthetic word problems, one thread, float32. Our side is what a train
-worker does in every step once it has started: divide the examples, lay them out, forward, backward, ZeRO, AdamW. The
-bare side gets the finished tensors and does forward, backward, clipping, AdamW. They take turns on the same steps in
-one process; the figure is the ratio of the medians, in tokens per second without padding. (Ray Train starts the
-workers and has no part in a step.)
+A Llama of half a million parameters learns synthetic word problems on one thread in float32. Our side does what a train
+worker does in every step: divide the examples, lay them out, forward, backward, ZeRO, AdamW. The bare side gets the
+finished tensors and does forward, backward, clipping, AdamW. They alternate on the same steps in one process. Reported
+is the ratio of the medians in tokens per second without padding. (Ray Train only starts the workers.)
 """
 
 import argparse
@@ -34,7 +33,7 @@ RATE = 1e-3
 
 
 def make_model(root: Path) -> Encoded:
-    """Write a new model to `root`/model; returns examples of three tasks of different length."""
+    """Write a new model to `root`/model. Returns examples of three tasks of different length."""
     from mmst.training.scratch import build_model, build_tokenizer, save_checkpoint
 
     problems = generate(SyntheticSpec(), 900)
@@ -84,7 +83,7 @@ def our_step(root: Path, training: TrainingConfig, encoded: Encoded) -> Callable
 
 
 def bare_step(root: Path, training: TrainingConfig) -> Callable[[list[Any]], None]:
-    """One step of a loop without anything around it."""
+    """One step of a bare PyTorch loop."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -106,7 +105,7 @@ def bare_step(root: Path, training: TrainingConfig) -> Callable[[list[Any]], Non
 
 
 def measure(root: Path, training: TrainingConfig, repetitions: int, block: int) -> tuple[dict[str, list[float]], float]:
-    """Tokens per second of blocks of steps, sides taking turns after a block to warm up; share of padding."""
+    """Tokens per second of blocks of steps (the sides alternate, after one block to warm up), and share of padding."""
     encoded = make_model(root)
     order = draw_examples(encoded.tasks, {}, training.batch, (repetitions + 1) * block, 0)
     sides = {"bare": bare_step(root, training), "deepspeed": our_step(root, training, encoded)}

@@ -1,8 +1,8 @@
-"""A run whose dashboard is open against the same run alone: real runs of the smallest configuration, in turn.
+"""A run with an open dashboard, compared with the same run alone: real runs of the smallest configuration, in turn.
 
-Whoever watches does what a browser does: it listens for news and asks for the run's page at each. The clock of a busy
-machine tells of others, so the dashboard's own processor time is given beside the ratio: that is what it takes from a
-run at most, and the dashboard gives way to a run (`nice`).
+The viewer does what a browser does: it listens for events and fetches the run's page at each one. Wall time on a busy
+machine depends on other processes, so the dashboard's CPU time is reported beside the ratio: it is the most that a run
+loses, since the dashboard yields to a run (`nice`).
 """
 
 import argparse
@@ -32,7 +32,7 @@ MMST = [sys.executable, "-c", "from mmst.cli import main; main()"]
 
 @contextlib.contextmanager
 def watched(root: Path) -> Iterator[dict[str, float]]:
-    """The dashboard of a run with somebody who looks at it; how often they did and what it took, once it is over."""
+    """Serve the dashboard of a run to a viewer. Yields figures, complete after the block: `looks`, CPU time."""
     figures: dict[str, float] = {"looks": 0}
     with subprocess.Popen([*MMST, "dashboard", str(root), "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
@@ -55,7 +55,7 @@ def watched(root: Path) -> Iterator[dict[str, float]]:
 
 
 def run(root: Path, config: Path, watch: bool) -> dict[str, Any]:
-    """Run once; the seconds of the whole and of its stages, and of the dashboard if there is one."""
+    """Run once. Returns the seconds of the whole run, of its stages, and of the dashboard if there is one."""
     root.mkdir()
     with watched(root) if watch else contextlib.nullcontext({}) as figures:
         began = time.monotonic()
@@ -67,7 +67,7 @@ def run(root: Path, config: Path, watch: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print a line for each run, and the ratio of the watched ones to the others."""
+    """Print a line for each run, and the ratio of watched to unwatched ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1)
     pairs = parser.parse_args().pairs
