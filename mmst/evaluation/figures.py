@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -67,15 +68,8 @@ def figures_of(
         `any`. Per-problem correctness for paired tests: 1 for an id that is listed, 0 for the rest of `problem_ids`.
     """
     answered = [outcome for outcome in outcomes if outcome.right is not None]
-    right = {m: [o.problem_id for o in answered if o.is_right(_greedy(o, m))] for m in methods}
-    if trust is None:
-        trust = {method: len(solved) / max(1, len(answered)) for method, solved in right.items()}
-    right["vote"] = [o.problem_id for o in answered if o.is_right(vote(o.answers, trust).key)]
-    right["weighted"] = [o.problem_id for o in answered if o.is_right(weighted(o.answers, trust).key)]
-    right["cascade"] = [o.problem_id for o in answered if o.is_right(cascade(o.answers, order or methods).key)]
-    right["any"] = [o.problem_id for o in answered if any(o.is_right(_greedy(o, m)) for m in methods)]
     aside = sorted({name for o in answered for name in o.aside})
-    right |= {name: [o.problem_id for o in answered if o.is_right(o.aside.get(name))] for name in aside}
+    right = _right(answered, methods, aside, trust, order or methods)
     solved = {name: frozenset(ids) for name, ids in right.items()}
     reported = [*methods, "vote", "any", *aside]
     return {
@@ -93,6 +87,27 @@ def figures_of(
         "problem_ids": [o.problem_id for o in answered],
         "right": right,
     }
+
+
+def _right(
+    outcomes: Sequence[Outcome],
+    methods: Sequence[str],
+    aside: Sequence[str],
+    trust: Mapping[str, float] | None,
+    order: Sequence[str],
+) -> dict[str, list[str]]:
+    """The ids of the problems that each method and ensemble solved."""
+
+    def ids(answer: Callable[[Outcome], str | None]) -> list[str]:
+        return [o.problem_id for o in outcomes if o.is_right(answer(o))]
+
+    right = {method: ids(partial(_greedy, method=method)) for method in methods}
+    known = trust if trust is not None else {m: len(solved) / max(1, len(outcomes)) for m, solved in right.items()}
+    right["vote"] = ids(lambda o: vote(o.answers, known).key)
+    right["weighted"] = ids(lambda o: weighted(o.answers, known).key)
+    right["cascade"] = ids(lambda o: cascade(o.answers, order).key)
+    right["any"] = ids(lambda o: next((key for m in methods if o.is_right(key := _greedy(o, m))), None))
+    return right | {name: [o.problem_id for o in outcomes if o.is_right(o.aside.get(name))] for name in aside}
 
 
 def without_problems(figures: Mapping[str, Any]) -> dict[str, Any]:
