@@ -19,8 +19,13 @@ _LOOK_EVERY = 0.1
 _PRIVATE: dict[str, Any] = {
     "include_dashboard": False,
     "_node_ip_address": "127.0.0.1",
-    # Workers at Ray's niceness of 15 would lose to anything else on a laptop; nobody collects the metrics.
-    "_system_config": {"worker_niceness": 0, "enable_metrics_collection": False},
+    "_system_config": {
+        "worker_niceness": 0,  # at Ray's 15, workers would lose to anything else on a laptop
+        # Records for a dashboard that is not there.
+        "enable_metrics_collection": False,
+        "event_stats": False,
+        "task_events_report_interval_ms": 0,
+    },
 }
 
 
