@@ -14,10 +14,11 @@ from mmst.verify.programs import Limits, Sandbox
 class Verifier:
     """Verifies completions by their methods. Plain Python: the pool makes it an actor, commands use it directly."""
 
-    def __init__(self, methods: Sequence[Method], config: SandboxConfig) -> None:
+    def __init__(self, methods: Sequence[Method], config: SandboxConfig, workers: int = 1) -> None:
+        """`workers` is the number of programs that run at a time, for callers with as many threads."""
         self._methods = {method.name: method for method in methods}
         limits = Limits(config.cpu_seconds, config.wall_seconds, config.memory_bytes, config.output_bytes)
-        self._sandbox = Sandbox(limits, allow_weak=config.allow_weak)
+        self._sandbox = Sandbox(limits, workers, config.allow_weak)
 
     def verify(self, batch: Sequence[tuple[str, Completion]]) -> list[Verdict]:
         """The verdicts of (method name, completion) pairs, in order."""

@@ -80,13 +80,14 @@ def filter_(
     from mmst.records import Completion, Verdict
     from mmst.selection import filter_rows
 
-    verifier = Verifier(list(METHODS.values()), SandboxConfig(allow_weak=allow_weak))
+    workers = len(os.sched_getaffinity(0))
+    verifier = Verifier(list(METHODS.values()), SandboxConfig(allow_weak=allow_weak), workers)
 
     def verify(method: str, text: str) -> Verdict:
         return verifier.verify([(method, Completion(text, "stop", 0))])[0]
 
     try:
         settings = FilterConfig(label=label, cap=cap)
-        write_rows(out, filter_rows(read_rows(in_), verify, settings, text_field=text_field))
+        write_rows(out, filter_rows(read_rows(in_), verify, settings, text_field=text_field, workers=workers))
     finally:
         verifier.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from mmst.errors import InputError
@@ -21,6 +22,7 @@ def filter_rows(
     config: FilterConfig,
     *,
     text_field: str = "text",
+    workers: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Verify, label and filter solutions as a first round would.
 
@@ -28,7 +30,7 @@ def filter_rows(
     ----------
     rows: {problem_id, question, answer?, method, text}, in any order. All are held in memory, since a problem's last
         row may decide about its first one.
-    verify: (method, text) to a verdict.
+    verify: (method, text) to a verdict; called from `workers` threads at a time.
     text_field: column of the solution.
 
     Yields the same rows in the same order, each with `status`, `answer_found`, `label`, `kept` and `reason`.
@@ -41,7 +43,11 @@ def filter_rows(
     solutions: dict[str, list[Solution]] = {}
     for number, row in enumerate(held, 1):
         _check(row, number, text_field, gold)
-        solutions.setdefault(str(row["problem_id"]), []).append(_verified(row, number, text_field, verify))
+    with ThreadPoolExecutor(workers) as pool:
+        verdicts = pool.map(lambda row: verify(row["method"], row[text_field]), held)
+        for number, (row, verdict) in enumerate(zip(held, verdicts, strict=True), 1):
+            solution = _solution(row, number, row[text_field], verdict)
+            solutions.setdefault(solution.problem_id, []).append(solution)
     solution_filter = SolutionFilter(config)
     found: dict[int, tuple[Solution, FilterDecision]] = {}
     for problem_id, group in solutions.items():
@@ -82,11 +88,10 @@ def _check(row: Mapping[str, Any], number: int, text_field: str, gold: dict[str,
         )
 
 
-def _verified(row: Mapping[str, Any], number: int, text_field: str, verify: Callable[[str, str], Verdict]) -> Solution:
+def _solution(row: Mapping[str, Any], number: int, text: str, verdict: Verdict) -> Solution:
     """A row as a solution whose sample is the row's number, so that earlier rows go first."""
-    verdict = verify(row["method"], row[text_field])
     return Solution(
         solution_id=str(number), problem_id=str(row["problem_id"]), round=1, method=row["method"], sample=number,
-        checkpoint="", seed=0, prompt="", text=row[text_field], finish_reason="stop", tokens=0,
+        checkpoint="", seed=0, prompt="", text=text, finish_reason="stop", tokens=0,
         status=verdict.status, answer=verdict.answer, key=verdict.key,
     )  # fmt: skip

@@ -1,5 +1,7 @@
 """`mmst filter`: rows of any origin get the decisions of a round, in their order."""
 
+import threading
+
 import pytest
 
 from mmst.config import FilterConfig
@@ -76,3 +78,16 @@ def test_caps_and_balance_hold_over_the_whole_file() -> None:
 def test_bad_rows_are_named(rows: list[dict], message: str) -> None:
     with pytest.raises(InputError, match=message):
         filtered(rows)
+
+
+def test_rows_are_verified_at_the_same_time() -> None:
+    """Two calls wait for each other; one at a time, they would give up."""
+    together = threading.Barrier(2, timeout=30)
+
+    def wait(method: str, text: str) -> Verdict:
+        together.wait()
+        return Verdict("ok", "7", "7")
+
+    rows = [row("a", "cot", text, "7") for text in ("x", "y")]
+    found = list(filter_rows(rows, wait, FilterConfig(label="gold"), workers=2))
+    assert [each["status"] for each in found] == ["ok", "ok"]
