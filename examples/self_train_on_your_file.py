@@ -35,7 +35,7 @@ FROM_SCRATCH = {
     },
     "rounds": {"max": 1},
     "sampling": {"k": 1, "max_tokens": 64},
-    "training": {"batch": 32, "schedule": {"steps": 40, "learning_rate": 1e-3}},
+    "training": {"batch": 32, "schedule": {"steps": 100, "learning_rate": 1e-3}},
 }
 
 
