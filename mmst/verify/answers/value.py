@@ -130,29 +130,23 @@ class _Evaluator:
         return value
 
     def _compute(self, name: str, *parts: Any) -> Any:
+        if name == "num":
+            value, _, digits = parts
+            return image_fraction(value) if digits >= KEY_DIGITS else value
+        if name in _BINARY:
+            return _apply(_BINARY[name], self.value(parts[0]), self.value(parts[1]))
+        if name in _UNARY:
+            return _UNARY[name](self.value(parts[0]))
         match name:
-            case "num":
-                value, _, digits = parts
-                return image_fraction(value) if digits >= KEY_DIGITS else value
-            case "add" | "sub" | "mul" | "div":
-                return _apply(_BINARY[name], self.value(parts[0]), self.value(parts[1]))
             case "sym":
                 return self._place(parts[0])
             case "const":
                 mp = _mp()
                 return {"pi": +mp.pi, "e": +mp.e, "i": mp.mpc(0, 1), "inf": mp.inf}[parts[0]]
-            case "neg":
-                return -self.value(parts[0])
             case "pow":
                 return _power(self.value(parts[0]), self.value(parts[1]))
             case "call":
                 return self._call(*parts)
-            case "percent":
-                return self.value(parts[0]) / 100
-            case "degrees":
-                return self.value(parts[0])
-            case "fact":
-                return _factorial(self.value(parts[0]))
         raise Unreadable(f"no value: {name}")
 
     def _place(self, name: str) -> Any:
@@ -171,7 +165,6 @@ class _Evaluator:
         return _function(name, [self.value(argument) for argument in arguments])
 
 
-_BINARY = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
 _ALIASES = {
     "Abs": "abs", "Max": "max", "Min": "min", "ceiling": "ceil", "binom": "binomial", "ln": "log", "arcsin": "asin",
     "arccos": "acos", "arctan": "atan", "conjugate": "conj",
@@ -199,16 +192,28 @@ def _limited(value: Any, limit: int) -> Any:
     return value
 
 
+def _factorial(value: Any) -> Any:
+    if not isinstance(value, Fraction):
+        return _mp().factorial(_limited(value, 1000))
+    if value.denominator != 1 or not 0 <= value <= 20_000:
+        raise Unreadable("factorial")
+    return Fraction(math.factorial(int(value))) if value <= 400 else _mp().factorial(int(value))
+
+
+_BINARY = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
+_UNARY = {
+    "neg": operator.neg, "percent": lambda value: value / 100, "degrees": lambda value: value, "fact": _factorial,
+    "factorial": _factorial, "abs": abs,
+}  # fmt: skip
+
+
 def _function(name: str, values: list[Any]) -> Any:
     mp, exact = _mp(), _EXACT.get(name)
-    if exact and all(isinstance(value, Fraction) for value in values):
-        known = exact(*values)
-        if known is not None:
-            return known
-    if name == "abs":
-        return abs(values[0])
-    if name == "factorial":
-        return _factorial(values[0])
+    rational = all(isinstance(value, Fraction) for value in values)
+    if exact and rational and (known := exact(*values)) is not None:
+        return known
+    if name in _UNARY:
+        return _UNARY[name](values[0])
     if name in ("sqrt", "cbrt"):
         root = values[1] if len(values) > 1 else Fraction(3 if name == "cbrt" else 2)
         return _power(values[0], _apply(operator.truediv, Fraction(1), root))
@@ -225,21 +230,11 @@ def _function(name: str, values: list[Any]) -> Any:
     return getattr(mp, name)(argument if limit is None else _limited(argument, limit))
 
 
-def _factorial(value: Any) -> Any:
-    if not isinstance(value, Fraction):
-        return _mp().factorial(_limited(value, 1000))
-    if value.denominator != 1 or not 0 <= value <= 20_000:
-        raise Unreadable("factorial")
-    return Fraction(math.factorial(int(value))) if value <= 400 else _mp().factorial(int(value))
-
-
 def _power(base: Any, exponent: Any) -> Any:
     mp = _mp()
     rational = isinstance(exponent, Fraction)
-    if rational and isinstance(base, Fraction):
-        exact = _exact_power(base, exponent)
-        if exact is not None:
-            return exact
+    if rational and isinstance(base, Fraction) and (exact := _exact_power(base, exponent)) is not None:
+        return exact
     odd_root = rational and exponent.denominator % 2 == 1 and exponent.denominator > 1
     negative = odd_root and exponent.numerator % 2 == 1
     base, exponent = _float(base), _float(exponent)
