@@ -47,14 +47,10 @@ def evaluate_checkpoint(
     order = cascade_order(context.methods, config.evaluation.cascade)
     found = figures_of(outcomes_of(rows, problems), config.methods, held_out_accuracy(model) or None, order)
     figures = {"model": model, "problems": name, **without_problems(found), "statuses": statuses_of(rows)}
-    alone, combined = found, found["ensembles"]
-    return Evaluation(
-        n=found["n"],
-        accuracy={**(alone["accuracy"] or {}), **(combined["accuracy"] or {})},
-        intervals={**(alone["intervals"] or {}), **(combined["intervals"] or {})},
-        figures=figures,
-        rows=rows,
+    accuracy, intervals = (
+        {**(found[name] or {}), **(found["ensembles"][name] or {})} for name in ("accuracy", "intervals")
     )
+    return Evaluation(found["n"], accuracy, intervals, figures, rows)
 
 
 def solve_question(
