@@ -32,6 +32,7 @@ class Bar:
         self.name, self.total, self.unit = name, total, unit
         self.done, self.tokens = 0, 0
         self._began, self._show, self._live = time.monotonic(), show, live
+        self._first: tuple[float, int, int] | None = None
         if live is not None:
             live.work(name, unit, total)
 
@@ -39,6 +40,7 @@ class Bar:
         """Count more units, and the tokens that they took."""
         self.done += count
         self.tokens += tokens
+        self._first = self._first or (self.elapsed, self.done, self.tokens)
         if self._live is not None:
             self._live.moved(self.done, self.tokens, self.elapsed)
         self._show(self)
@@ -55,10 +57,12 @@ class Bar:
 
     @property
     def rates(self) -> str:
-        """Units and tokens per second, such as `12 solutions/s, 3,400 tokens/s`."""
-        elapsed = max(self.elapsed, 1e-6)
-        parts = [rate(self.done / elapsed, self.unit)] if self.done else []
-        return ", ".join([*parts, rate(self.tokens / elapsed, "tokens")] if self.tokens else parts)
+        """Units and tokens per second, such as `12 solutions/s, 3,400 tokens/s`, since the first units were counted:
+        before, engines or workers start. Empty until then."""
+        since, done, tokens = self._first or (self.elapsed, 0, 0)
+        seconds = self.elapsed - since
+        counts = ((self.done - done, self.unit), (self.tokens - tokens, "tokens"))
+        return ", ".join(rate(count / seconds, unit) for count, unit in counts if count and seconds)
 
 
 def rate(per_second: float, unit: str) -> str:

@@ -44,6 +44,19 @@ def test_slow_work_prints_seconds_per_unit_every_half_minute(clock) -> None:
     ]
 
 
+def test_the_start_of_workers_does_not_count_as_a_step(clock) -> None:
+    output = StringIO()
+    with Reporter(Console(file=output)).bar("training solver", 40, "steps") as bar:
+        clock[0] += 105.0
+        bar.advance(1, 1_000)
+        clock[0] += 40.0
+        bar.advance(20, 20_000)
+    assert output.getvalue().splitlines() == [
+        "  training solver: 1 of 40",
+        "  training solver: 21 of 40 (2.0 s/step, 500 tokens/s)",
+    ]
+
+
 def test_a_terminal_gets_a_bar() -> None:
     output = StringIO()
     with Reporter(Console(file=output, force_terminal=True, width=120)).bar("solving", 4, "solutions") as bar:
