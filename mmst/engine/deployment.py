@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import AsyncIterator
-from typing import Any, TypedDict
+from typing import Any
 
 from mmst.config import EngineConfig
 from mmst.engine.tokens import Codec, shape_of
@@ -21,27 +21,6 @@ _GATHER = 0.005
 _DRAIN = 120.0
 _PATIENCE = 120.0
 """Seconds without an answer that no replica is blamed for."""
-
-
-class Assignment(TypedDict):
-    """`user_config`: the checkpoint to serve, and the number of the change that brought it."""
-
-    checkpoint: str
-    generation: int
-
-
-class Report(TypedDict):
-    """How a replica loaded its checkpoint. `largest` and `mean` are differences of log-probabilities; `fault` says why
-    the weights were not exchanged in place."""
-
-    generation: int
-    in_place: bool
-    fault: str | None
-    largest: float
-    mean: float
-    seconds: float
-    processes: list[int]
-    node: str
 
 
 Answer = tuple[int, Completion | str]
@@ -73,7 +52,7 @@ def application(config: EngineConfig, checkpoint: str, generation: int) -> Any:
     deployment = deploy(
         Replica,
         name=DEPLOYMENT,
-        user_config=Assignment(checkpoint=checkpoint, generation=generation),
+        user_config={"checkpoint": checkpoint, "generation": generation},
         ray_actor_options={"num_cpus": config.cpus, "num_gpus": config.gpus},
         max_ongoing_requests=config.max_num_seqs,
         max_constructor_retry_count=2,
@@ -100,7 +79,7 @@ class Replica:
         self._numbers = itertools.count()
         self._weight_check: WeightCheck | None = None
         self._shape: str | None = None
-        self._report: Report | None = None
+        self._report: dict[str, Any] = {}
         _listen_where_ray_listens()
         if not config.gpus:
             # Read when torch and vLLM are imported, here and in the engine's own process.
@@ -110,12 +89,13 @@ class Replica:
         os.environ["VLLM_NO_USAGE_STATS"] = "1"
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
 
-    async def reconfigure(self, assignment: Assignment) -> None:
-        """Load a checkpoint: in place if its architecture is the same, else into a new engine.
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Load a `checkpoint`: in place if its architecture is the same, else into a new engine. `generation` is the
+        number of this change.
 
         Requests wait until the weight check has passed. Raises RuntimeError if a new engine does not pass it.
         """
-        checkpoint, generation = assignment["checkpoint"], assignment["generation"]
+        checkpoint, generation = user_config["checkpoint"], user_config["generation"]
         if generation == self._generation:
             return
         began, self._generation = time.monotonic(), 0
@@ -135,10 +115,11 @@ class Replica:
             self._generation = generation
             self._changed.notify_all()
 
-    async def report(self, generation: int) -> Report:
-        """How this replica loaded the given generation, once it has."""
+    async def report(self, generation: int) -> dict[str, Any]:
+        """How this replica loaded the given generation, once it has: whether `in_place`, and if not, the `fault` that
+        prevented it; the `largest` and `mean` difference of log-probabilities in the weight check; the `seconds` taken;
+        the `processes` of the replica and its `node`."""
         await self._reached(generation)
-        assert self._report is not None
         return self._report
 
     async def generate(self, generation: int, requests: list[Request]) -> AsyncIterator[list[Answer]]:
@@ -185,7 +166,7 @@ class Replica:
                     return await done.get()
             except TimeoutError:
                 if self._answered == before:
-                    _end_process()
+                    os._exit(1)
 
     async def _answer(self, number: int, request: Request, done: asyncio.Queue[Answer]) -> None:
         """Put the answer into the queue. Any exception becomes one: without an answer the chunk would wait for ever."""
@@ -193,7 +174,7 @@ class Replica:
             answer: Completion | str = await self._complete(request)
         except Exception as error:
             if self._engine.errored:
-                _end_process()
+                os._exit(1)
             answer = f"{type(error).__name__}: {error.__cause__ or error}"
         self._answered += 1
         await done.put((number, answer))
@@ -257,20 +238,15 @@ class Replica:
         rows = zip(prompt[1:], output.prompt_logprobs[1:], strict=True)
         return [row[token].logprob for token, row in rows]
 
-    def _reported(self, generation: int, why_new: str | None, seconds: float) -> Report:
+    def _reported(self, generation: int, why_new: str | None, seconds: float) -> dict[str, Any]:
         import psutil
         import ray
 
-        return Report(
-            generation=generation,
-            in_place=not why_new,
-            fault=why_new,
-            largest=self._gap[0],
-            mean=self._gap[1],
-            seconds=seconds,
-            processes=[os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))],
-            node=ray.get_runtime_context().get_node_id(),
-        )
+        processes = [os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))]
+        largest, mean = self._gap
+        loaded = {"generation": generation, "in_place": not why_new, "fault": why_new, "seconds": seconds}
+        node = ray.get_runtime_context().get_node_id()
+        return loaded | {"largest": largest, "mean": mean, "processes": processes, "node": node}
 
     @property
     def _dtype(self) -> str:
@@ -324,8 +300,3 @@ def _listen_where_ray_listens() -> None:
     if ray.is_initialized() and ray.util.get_node_ip_address() == "127.0.0.1":
         listen = replica.add_port_to_grpc_server
         replica.add_port_to_grpc_server = lambda server, address: listen(server, address.replace("[::]", "127.0.0.1"))
-
-
-def _end_process() -> None:
-    """End this replica at once: its engine is dead or hangs. Callers retry, Serve starts a new replica."""
-    os._exit(1)

@@ -27,14 +27,14 @@ def replica(monkeypatch: pytest.MonkeyPatch) -> Replica:
         await asyncio.sleep(float(request.prompt) if request.prompt != "hang" else 3600)
         return Completion(request.prompt, "stop", 1)
 
-    def end() -> None:
+    def end(code: int) -> None:
         raise Ended
 
     for name in ("OMP_NUM_THREADS", "VLLM_CPU_OMP_THREADS_BIND", "VLLM_LOGGING_LEVEL", "VLLM_NO_USAGE_STATS"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "")
     monkeypatch.setattr(deployment, "_PATIENCE", 0.1)
-    monkeypatch.setattr(deployment, "_end_process", end)
+    monkeypatch.setattr("os._exit", end)
     replica = Replica(EngineConfig(token_timeout=0.1))
     monkeypatch.setattr(replica, "_engine", SimpleNamespace(errored=False, shutdown=lambda timeout: None))
     monkeypatch.setattr(replica, "_generation", 1)
