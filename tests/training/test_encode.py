@@ -97,5 +97,5 @@ def test_a_directory_without_config_or_without_tokenizer_is_refused(tmp_path: Pa
     assert load_tokenizer(tmp_path / "model").eos_token == "</s>"
     for file in (tmp_path / "model").glob("tokenizer*"):
         file.unlink()
-    with pytest.raises(InputError, match="without tokenizer"):
+    with pytest.raises(InputError, match="has no tokenizer"):
         load_tokenizer(tmp_path / "model")
