@@ -39,6 +39,9 @@ def self_train(
     other methods, retrains, and repeats (MMST, Upadhyay & Ginsberg 2023, section 3). Finished stages are never
     repeated: call it again with the same arguments to resume an interrupted run.
 
+    Raises InputError for bad configuration or problems, a missing model, a directory that holds another run, or a
+    round that kept nothing; GaveUp if an engine, a trainer or Ray fails repeatedly.
+
     Parameters
     ----------
     config
@@ -51,13 +54,6 @@ def self_train(
         Start a new run from rounds 0 to `from_round` of the run in `fork`.
     progress
         Show progress bars and a line per stage. False is silent. A `mmst.progress.Reporter` writes elsewhere.
-
-    Raises
-    ------
-    InputError
-        Bad configuration or problems, a missing model, a directory that holds another run, a round that kept nothing.
-    GaveUp
-        An engine, a trainer or Ray failed repeatedly.
 
     Examples
     --------
