@@ -35,6 +35,7 @@ def environment(*, interactive: bool = True) -> jinja2.Environment:
     draw = _interactive if interactive else _static
     made.globals.update(link=link, now_of=now_of, held=held, percent=rounds.percent, display=rounds.display, draw=draw)
     made.filters.update(shown=_shown, clean=lambda text: escaped(str(text)), duration=duration, cell=cell, plain=plain)
+    made.filters["moment"] = rounds.moment
     made.filters["combine"] = lambda first, **second: first | second
     return made
 
@@ -48,7 +49,7 @@ def link(run: Run, page: str = "", /, **parameters: Any) -> str:
 def cell(value: Any) -> str:
     """A value in a table."""
     if value is None:
-        return ""
+        return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

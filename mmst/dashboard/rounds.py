@@ -160,7 +160,7 @@ def stages_table(round_: Round) -> Table:
     rows: list[list[Any]] = []
     for stage, manifest in round_.manifests.items():
         spent = ", ".join(f"{what} {seconds:.1f}" for what, seconds in (manifest.get("spent") or {}).items())
-        rows.append([stage, manifest.get("seconds"), spent, _rate(round_, stage), manifest.get("finished")])
+        rows.append([stage, manifest.get("seconds"), spent, _rate(round_, stage), moment(manifest.get("finished"))])
     return Table(["stage", "seconds", "of which", "rate", "finished"], rows)
 
 
@@ -199,11 +199,16 @@ def accuracy_table(round_: Round) -> Table:
     return Table(columns + (["gained and lost, test", "p (McNemar)"] if against else []), rows)
 
 
+def moment(stamp: Any) -> str:
+    """The date and time of a run's time stamp, without its zone."""
+    return str(stamp or "")[:19].replace("T", " ")
+
+
 def percent(value: float | None, interval: tuple[float, float] | None = None) -> str:
     """A share in per cent, with its interval; empty for None."""
     if value is None:
         return ""
-    return f"{100 * value:.1f}" + (f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})" if interval else "")
+    return f"{100 * value:.1f}" + (f" ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})" if interval else "")
 
 
 def _accuracy(figures: Mapping[str, Any], method: str) -> str:

@@ -32,7 +32,7 @@ function figure(chart) {
   const grid = { automargin: true, gridcolor: "#e4e7ea", zerolinecolor: "#8a929b" };
   const layout = {
     barmode: "stack",
-    bargap: 0.35,
+    bargap: 0.45,
     margin: { l: 56, r: 12, t: 8, b: 8 },
     height: 310 + 14 * chart.series.length, // the legend stands above the plot
     font: { family: "system-ui, sans-serif", size: 13, color: "#1c1e21" },
