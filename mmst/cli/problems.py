@@ -53,7 +53,7 @@ def check_problems(
     from collections import Counter
 
     from mmst.problems.read import read_problems
-    from mmst.problems.splits import remove_overlap
+    from mmst.problems.sets import remove_overlap
 
     if ngram is not None and against is None:
         raise InputError("--ngram needs --against: it counts overlap with another file")

@@ -11,7 +11,7 @@ from mmst.problems.views import views_from_equation
 from mmst.records import Verdict
 from mmst.verify.answers.calculations import false_calculation
 from mmst.verify.equations import Outcome, attempt, solve_text, system_key
-from mmst.verify.fences import last_block
+from mmst.verify.programs.reading import last_block
 
 if TYPE_CHECKING:
     from mmst.verify.programs import Sandbox

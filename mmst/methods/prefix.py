@@ -12,7 +12,7 @@ from mmst.problems.views import Node, calculations_of, prefix_of, read_equation,
 from mmst.records import Verdict
 from mmst.verify.answers.numerals import answer_text
 from mmst.verify.equations.expression import Unreadable
-from mmst.verify.fences import last_block
+from mmst.verify.programs.reading import last_block
 
 if TYPE_CHECKING:
     from mmst.verify.programs import Sandbox

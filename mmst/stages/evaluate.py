@@ -14,7 +14,7 @@ from mmst.files import write_json
 from mmst.methods import cascade_order
 from mmst.methods.card import HELD_OUT
 from mmst.methods.method import Method
-from mmst.problems.splits import Known, slices
+from mmst.problems.sets import Known, slices
 from mmst.records import Problem, Solution
 from mmst.runs.checkpoints import located
 from mmst.runs.directory import RoundDirectory

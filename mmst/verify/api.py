@@ -17,8 +17,8 @@ from functools import partial
 
 from mmst.verify.answers import Answer, Comparer, Comparison, find_answer, read_answer
 from mmst.verify.equations import STATUSES, solve_text
-from mmst.verify.fences import last_block
 from mmst.verify.programs import Execution, Limits, Sandbox, program_in
+from mmst.verify.programs.reading import last_block
 
 METHODS = ("cot", "pot", "eot")
 _AHEAD = 64  # texts per core that `verify_many` reads before their turn

@@ -14,9 +14,9 @@ from typing import Any
 
 from mmst.errors import InputError
 from mmst.verify.equations import Outcome, attempt, outcome_of
-from mmst.verify.fences import last_block
 from mmst.verify.programs import program_in
 from mmst.verify.programs.execution import Execution
+from mmst.verify.programs.reading import last_block
 from mmst.verify.programs.sandbox import Sandbox
 from mmst.verify.programs.straightline import FastPath
 

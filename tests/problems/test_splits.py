@@ -8,8 +8,7 @@ import pytest
 from mmst.config import ProblemsConfig
 from mmst.errors import InputError
 from mmst.problems.read import read_problems
-from mmst.problems.sets import read_sets
-from mmst.problems.splits import Known, remove_overlap, slices, split
+from mmst.problems.sets import Known, read_sets, remove_overlap, slices, split
 from mmst.records import Problem
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

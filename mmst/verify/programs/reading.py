@@ -1,11 +1,25 @@
-"""The program in a model's text."""
+"""The blocks of a model's text, and the program among them."""
 
 from __future__ import annotations
 
 import ast
+import re
 
-from mmst.verify.fences import blocks
 from mmst.verify.programs.screening import readable
+
+_FENCE = re.compile(r"```[ \t]*([\w+.-]*)[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a text as (language in lower case, content); a block that is cut off ends with the text."""
+    return [(language.lower(), content.strip("\n").rstrip()) for language, content in _FENCE.findall(text)]
+
+
+def last_block(text: str) -> str:
+    """The content of the last fenced block, or else the text itself."""
+    found = blocks(text)
+    return found[-1][1] if found else text.strip("\n").rstrip()
+
 
 _PYTHON = ("python", "python3", "py")
 
