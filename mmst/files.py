@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -128,8 +129,11 @@ ADDED_LATER = frozenset({"held_out.json", "README.md"})
 def checksum(path: Path) -> str:
     """blake2b-128 of a file, or of the names and contents of all files in a directory, as hex.
 
-    In directories, temporary files and those in ADDED_LATER do not count.
+    In directories, temporary files and those in ADDED_LATER do not count. Raises OSError for a device or a pipe, which
+    might never end.
     """
+    if not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
     digest = hashlib.blake2b(digest_size=16)
     for file in sorted(filter(_counts, path.rglob("*"))) if path.is_dir() else [path]:
         if path.is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -11,6 +12,10 @@ from mmst import __version__
 from mmst.cli import checkpoints, configuration, examine, inspect, pages, problems, rows, runs
 from mmst.cli.process import command_process
 from mmst.errors import GaveUp, InputError
+from mmst.terminal import shown
+
+_LINE, _LINES = 1000, 20
+"""Characters per line, and lines, of a message."""
 
 app = typer.Typer(
     name="mmst",
@@ -45,22 +50,46 @@ def _options(
 ) -> None: ...
 
 
+_FORESEEN = ("yaml", "pyarrow", "_duckdb", "duckdb", "ray")
+"""Packages whose exceptions a user can cause by files, memory or machines."""
+
+
 def main() -> None:
     """Entry point. Wrong input exits with 2, any other foreseen failure with 1, each with one message and no stack
-    trace; Ctrl-C exits with 130."""
+    trace; Ctrl-C exits with 130, a closed pipe with 141."""
     try:
-        with command_process():
-            app()
+        try:
+            with command_process():
+                app()
+        finally:
+            sys.stdout.flush()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # the parser of options turns it into exit code 1
+            _discard_output(141)
+        raise
     except InputError as error:
         _end(str(error), 2)
-    except GaveUp as error:
-        _end(str(error), 1)
     except BrokenPipeError:
-        sys.exit(141)
+        _discard_output(141)
     except OSError as error:
         _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except Exception as error:
+        foreseen = isinstance(error, GaveUp | UnicodeError | RecursionError | MemoryError)
+        if not foreseen and type(error).__module__.partition(".")[0] not in _FORESEEN:
+            raise
+        _end(str(error) if isinstance(error, GaveUp) else f"{type(error).__name__}: {error}", 1)
 
 
 def _end(message: str, code: int) -> None:
-    print(f"mmst: {message}", file=sys.stderr)
+    """Print a message, whatever it quotes, and exit."""
+    print(f"mmst: {shown(message.strip(), _LINE, _LINES).text}", file=sys.stderr)
+    _discard_output(code)
+
+
+def _discard_output(code: int) -> None:
+    """Exit. What standard output could not take goes nowhere, or the interpreter would fail to write it once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(code)

@@ -21,21 +21,26 @@ def run(
         bool, typer.Option(help="Check everything and print the resolved configuration; run nothing.")
     ] = False,
     fork: Annotated[Path | None, typer.Option(help="Start from the rounds of this run; needs a new --run-dir.")] = None,
-    from_round: Annotated[int, typer.Option(min=0, help="The last round to take from --fork.")] = 0,
+    from_round: Annotated[
+        int | None, typer.Option(min=0, max=999, help="The last round to take from --fork; default 0.")
+    ] = None,
 ) -> None:
     """Run the self-training loop. The same command resumes an interrupted run.
 
     Example: mmst run configs/tiny.yaml --set rounds.max=3
     """
     from mmst.config.file import load_config
+    from mmst.errors import InputError
 
+    if from_round is not None and fork is None:
+        raise InputError(f"--from-round {from_round}: needs --fork, the run to take the rounds from")
     resolved = load_config(config, set_ or [])
     if dry_run:
         from mmst.doctor.dry_run import check
         from mmst.runs.storage import run_to_read
 
         with run_to_read(run_dir or str(Path("runs") / resolved.name)) as root:
-            check(resolved, root)
+            check(resolved, root, fork, from_round or 0)
         return
     from mmst.api import self_train
     from mmst.cli.inspect import print_rounds
@@ -45,7 +50,7 @@ def run(
 
     report = Reporter()
     try:
-        result = self_train(resolved, run_dir, fork=fork, from_round=from_round, progress=report)
+        result = self_train(resolved, run_dir, fork=fork, from_round=from_round or 0, progress=report)
     except KeyboardInterrupt:
         print("mmst: interrupted; rerun the same command to resume", file=sys.stderr)
         raise
@@ -58,7 +63,9 @@ def experiment(
     out_dir: Annotated[
         Path | None, typer.Option(help="Directory of the runs and results; default runs/<file name>.")
     ] = None,
-    scale: Annotated[float, typer.Option(help="Multiply the settings that the file lists as scaled.", min=0.01)] = 1.0,
+    scale: Annotated[
+        float, typer.Option(help="Multiply the settings that the file lists as scaled.", min=0.01, max=1000)
+    ] = 1.0,
 ) -> None:
     """Compare arms × seeds over one configuration: paired differences with intervals, tests, and a plot.
 

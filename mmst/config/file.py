@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -12,9 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from mmst.config import Config
 from mmst.errors import InputError
+from mmst.foreign import read_text
 
 Settings = Mapping[str, Any] | Iterable[str]
 """Values by dotted key, such as {"rounds.max": 3}, or `key=YAML value` strings, such as "rounds.max=3"."""
+_MOST_VALUES = 100_000
 
 
 def load_config(config: str | Path | Mapping[str, Any] | Config, settings: Settings = ()) -> Config:
@@ -49,13 +52,42 @@ def load_config(config: str | Path | Mapping[str, Any] | Config, settings: Setti
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """A YAML file of keys and values. Raises InputError that names the file."""
     try:
-        tree = yaml.safe_load(Path(path).read_text()) or {}
-    except OSError as error:
+        tree = _parse(read_text(path), str(path)) or {}
+    except FileNotFoundError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(tree, dict):
         raise InputError(f"{path}: expected keys and values, found {type(tree).__name__}")
+    return tree
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a section; YAML takes the last one."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for key, count in keys.items():
+            if count > 1:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key `{key[:80]}` stands there twice", problem_mark=node.start_mark
+                )
+        return node
+
+
+def _parse(text: str, source: str) -> Any:
+    """YAML of plain values, of bounded size once its anchors are expanded. Raises InputError."""
+    try:
+        tree = yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+        raise InputError(f"{source}: not valid YAML ({' '.join(str(error).split())[:300]})") from error
+    count, left = 0, [tree]
+    while left:
+        value = left.pop()
+        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if isinstance(value, dict) and not all(isinstance(key, str | int) for key in value):
+            raise InputError(f"{source}: keys must be text")
+        if (count := count + 1) > _MOST_VALUES:
+            raise InputError(f"{source}: more than {_MOST_VALUES:,} values (does an anchor contain itself?)")
     return tree
 
 
@@ -77,11 +109,8 @@ def with_settings(tree: Mapping[str, Any], settings: Settings) -> dict[str, Any]
 def _parse_setting(setting: str) -> tuple[str, Any]:
     key, sign, value = setting.partition("=")
     if not sign or not key:
-        raise InputError(f"--set {setting}: expected key=value, such as rounds.max=3")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {setting}: the value is not valid YAML ({error})") from error
+        raise InputError(f"--set {setting[:200]}: expected key=value, such as rounds.max=3")
+    return key.strip(), _parse(value, f"--set {setting[:200]}")
 
 
 def build_config(tree: Mapping[str, Any], source: str = "configuration") -> Config:

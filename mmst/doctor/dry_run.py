@@ -10,11 +10,11 @@ from mmst.config import Config
 from mmst.config.file import dump_config
 from mmst.methods import methods_of
 from mmst.problems.sets import ProblemSets, read_sets
-from mmst.runs.opening import check_resumable
+from mmst.runs.opening import check_fork, check_resumable
 from mmst.stages.preflight import check_problems, check_settings
 
 
-def check(config: Config, root: Path) -> None:
+def check(config: Config, root: Path, fork: Path | None = None, from_round: int = 0) -> None:
     """Print the verdict, then the resolved configuration as YAML.
 
     Raises InputError for everything that `mmst run` would refuse before or while it works, as far as that can be known
@@ -26,6 +26,8 @@ def check(config: Config, root: Path) -> None:
     methods_of(config)
     check_settings(config)
     resumes = check_resumable(root, config)
+    if fork is not None and not resumes:
+        check_fork(fork, root, config, from_round)
     sets = _sets(config)
     if sets is not None:
         check_problems(config, sets)

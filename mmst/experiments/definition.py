@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from mmst.config import Config
 from mmst.config.file import build_config, read_yaml, with_settings
 from mmst.errors import InputError
+from mmst.foreign import checked
 
 
 class Experiment(BaseModel):
@@ -79,12 +80,13 @@ def read_experiment(source: Path | Mapping[str, Any], scale: float = 1.0) -> Exp
     tree = read_yaml(source) if isinstance(source, Path) else dict(source)
     if isinstance(base := tree.get("base"), str):
         tree["base"] = read_yaml(source.parent / base if isinstance(source, Path) else Path(base))
+    name = str(source) if isinstance(source, Path) else "experiment"
+    experiment: Experiment = checked(tree, Experiment, name)
     try:
-        experiment = Experiment.model_validate(tree)
         _check(experiment)
         return experiment if scale == 1.0 else experiment.multiplied(scale)
-    except (ValidationError, InputError) as error:
-        raise InputError(f"{source if isinstance(source, Path) else 'experiment'}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def _check(experiment: Experiment) -> None:

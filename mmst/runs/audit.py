@@ -17,17 +17,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from mmst.config import Config
-from mmst.config.file import build_config
+from mmst.config.file import build_config, read_yaml
 from mmst.errors import InputError
 from mmst.files import checksum
+from mmst.foreign import read_json
 from mmst.problems.sets import SETS, drawn_problems
 from mmst.records import FilterDecision, Solution, TrainingRow
 from mmst.runs.checkpoints import located, name_of
 from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.forks import asked_before_fork
+from mmst.runs.manifests import Problems
 from mmst.runs.stages import stages_in
 from mmst.runs.status import run_at
 from mmst.runs.tables import schema_of
@@ -72,7 +73,7 @@ def as_json(place: str, faults: list[Fault], counts: dict[str, int]) -> str:
 class _Audit:
     def __init__(self, run: RunDirectory, scratch: Path) -> None:
         self.run = run
-        self.config = build_config(yaml.safe_load((run.root / "config.yaml").read_text()), str(run.root))
+        self.config = build_config(read_yaml(run.root / "config.yaml"), str(run.root / "config.yaml"))
         self.counts = {"manifests": 0, "files": 0, "solutions": 0, "pool": 0}
         self.figures: dict[tuple[int, str], dict[str, Any]] = {}
         """Figures of every stage that has a valid manifest, by round and stage."""
@@ -104,24 +105,35 @@ class _Audit:
     def _problems(self) -> Iterator[Fault]:
         path = self.run.problems / "manifest.json"
         try:
-            parts = json.loads(path.read_text())["parts"]
+            parts = read_json(path, Problems).model_dump()["parts"]
         except FileNotFoundError:
             if self.figures:
                 yield Fault("problems/manifest.json", "is missing")
             return
-        except (ValueError, KeyError, TypeError):
-            yield Fault("problems/manifest.json", "is not a manifest")
+        except InputError as error:
+            yield Fault("problems/manifest.json", str(error).partition(": ")[2])
             return
         self.counts["manifests"] += 1
         for part in parts:
-            if fault := self._part(self.run.problems, part):
+            if (fault := self._part(self.run.problems, part)) or (
+                part["rows"] and (fault := self._problem_ids(self.run.problems / part["path"]))
+            ):
                 yield fault
-            elif part["rows"]:
-                self.db.execute(
-                    "INSERT INTO problem SELECT ?, row_number() OVER () - 1, id FROM read_json(?, "
-                    "format='newline_delimited', columns={id: 'VARCHAR'})",
-                    [Path(part["path"]).stem, str(self.run.problems / part["path"])],
-                )
+
+    def _problem_ids(self, path: Path) -> Fault | None:
+        query = (
+            "INSERT INTO problem SELECT ?, row_number() OVER () - 1, id FROM read_json(?, "
+            "format='newline_delimited', columns={id: 'VARCHAR'})"
+        )
+        return self._insert(path, query, path.stem)
+
+    def _insert(self, path: Path, query: str, *values: Any) -> Fault | None:
+        """Load the rows of a file by a query whose last parameter is its path."""
+        try:
+            self.db.execute(query, [*values, str(path)])
+        except duckdb.Error as error:
+            return Fault(self._name(path), f"cannot be read ({str(error).splitlines()[0]})")
+        return None
 
     def _round(self, round_: RoundDirectory) -> Iterator[Fault]:
         for stage in self._stages(round_.number):
@@ -139,8 +151,8 @@ class _Audit:
                 if fault := self._part(round_.root, part):
                     self.faulty.add(path)
                     yield fault
-                elif path.suffix == ".parquet":
-                    self._load(round_.number, stage, path)
+                elif path.suffix == ".parquet" and (fault := self._load(round_.number, stage, path)):
+                    yield fault
 
     def _part(self, root: Path, part: Mapping[str, Any]) -> Fault | None:
         """What is wrong with a file or directory that a manifest lists."""
@@ -148,16 +160,20 @@ class _Audit:
         self.counts["files"] += 1
         if not path.exists():
             return None if part.get("removed") else Fault(self._name(path), "is missing")
-        if (found := checksum(path)) != part["checksum"]:
-            return Fault(self._name(path), f"its checksum is {found}, the manifest says {part['checksum']}")
-        if "rows" in part and path.suffix == ".parquet" and (rows := pq.read_metadata(path).num_rows) != part["rows"]:
+        try:
+            if (found := checksum(path)) != part["checksum"]:
+                return Fault(self._name(path), f"its checksum is {found}, the manifest says {part['checksum']}")
+            rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
+        except (OSError, pa.ArrowException) as error:
+            return Fault(self._name(path), f"cannot be read ({str(error).splitlines()[0]})")
+        if rows is not None and part.get("rows") not in (None, rows):
             return Fault(self._name(path), f"has {rows} rows, the manifest says {part['rows']}")
         return None
 
-    def _load(self, number: int, stage: str, path: Path) -> None:
+    def _load(self, number: int, stage: str, path: Path) -> Fault | None:
         table = {"decisions": "decision", "pool": "pool"}.get(path.stem, "solution")
         query = f"INSERT INTO {table} SELECT ?, ?, {_TABLES[table][1]} FROM read_parquet(?)"
-        self.db.execute(query, [number, "generate" if stage == "filter" else stage, str(path)])
+        return self._insert(path, query, number, "generate" if stage == "filter" else stage)
 
     def _lines(self, name: str) -> Iterator[Fault]:
         """Check a file of JSON lines, whose last line may be torn."""
@@ -168,7 +184,7 @@ class _Audit:
             for number, line in enumerate(file, 1):
                 try:
                     json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     if line.endswith(b"\n"):
                         yield Fault(f"{name}:{number}", "is not valid JSON")
 

@@ -18,6 +18,8 @@ from typing import Any
 
 from mmst.errors import InputError
 from mmst.files import append_line, checksum, write_json
+from mmst.foreign import checked, read_json
+from mmst.runs.manifests import Manifest, figures_type
 
 FORMAT = 2
 """Version of the run format, written to `run.json`. Increase it when older runs can no longer be read."""
@@ -86,16 +88,15 @@ class RunDirectory:
         """Raise InputError unless this version can read the run."""
         path = self.root / "run.json"
         try:
-            found = json.loads(path.read_text()).get("format", 1)
+            found = read_json(path, dict[str, Any]).get("format", 1)
         except FileNotFoundError:
             if self.rounds():
                 raise InputError(f"{path}: is missing, so the format of the run is unknown; restore it") from None
             return  # killed while it was created
-        except (OSError, ValueError, AttributeError) as error:
-            raise InputError(f"{path}: cannot be read ({error}); restore it") from error
         if found == FORMAT:
             return
-        newer = isinstance(found, int) and found > FORMAT
+        found = found if isinstance(found, int) and -1 < found < 1000 else None
+        newer = found is not None and found > FORMAT
         age, cure = ("a newer", "update mmst") if newer else ("an older", "rerun it, or use mmst 0.1 for it")
         versions = f"run format {found}; this version reads {FORMAT}"
         raise InputError(f"{self.root}: was written by {age} mmst ({versions}); {cure}")
@@ -129,16 +130,17 @@ class RoundDirectory:
         """
         path = self.manifest_path(stage)
         try:
-            manifest = json.loads(path.read_text())
+            manifest: dict[str, Any] = read_json(path, dict[str, Any])
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise InputError(f"{path}: is not a manifest ({error}); {_ways_out(path)}") from error
-        if not isinstance(manifest, dict) or manifest.get("stage") != stage or manifest.get("round") != self.number:
+        except InputError as error:
+            raise InputError(f"{error}; {_ways_out(path)}") from error
+        if manifest.get("stage") != stage or manifest.get("round") != self.number:
             raise InputError(f"{path}: is not the manifest of stage {stage} of round {self.number}")
-        if lacking := [name for name in ("seconds", "parts", "figures") if name not in manifest]:
-            raise InputError(f"{path}: is half-written or of another version of mmst (it lacks {', '.join(lacking)})")
-        if manifest.pop("seal", seal := _seal(manifest)) != seal:
+        checked(manifest, Manifest, str(path))
+        if (figures := figures_type(stage)) is not None:
+            checked(manifest["figures"], figures, f"{path}: figures")
+        if manifest.pop("seal") != _seal(manifest):
             raise InputError(f"{path}: {CHANGED}; {_ways_out(path)}")
         return manifest
 
@@ -214,6 +216,8 @@ def file_fault(path: Path, expected: str) -> str | None:
     """What is wrong with a file or directory that must have the checksum `expected`; computed once per process."""
     if not path.exists():
         return "is missing, though its manifest lists it"
+    if not (path.is_file() or path.is_dir()):
+        return "is no regular file"
     return None if checksum(path) == expected else CHANGED
 
 

@@ -13,6 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmst.errors import InputError
+from mmst.foreign import checked, read_json
+from mmst.runs.manifests import Progress
+
 PROGRESS = "progress.json"
 _EVERY = 1.0
 _WINDOW = 30
@@ -80,7 +84,8 @@ class Live:
 def read_progress(root: Path) -> dict[str, Any] | None:
     """The content of `progress.json` of a run; None if there is no valid one."""
     try:
-        state = json.loads((root / PROGRESS).read_text())
-    except (OSError, ValueError):
+        state: dict[str, Any] = read_json(root / PROGRESS, dict[str, Any])
+        checked(state, Progress, PROGRESS)
+        return state
+    except (OSError, InputError):
         return None
-    return state if isinstance(state, dict) and "stage" in state else None

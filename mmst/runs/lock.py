@@ -25,7 +25,9 @@ from pathlib import Path
 
 from mmst.errors import InputError
 from mmst.files import create_text, replace_text
+from mmst.foreign import read_json
 from mmst.processes import process_stat
+from mmst.runs import manifests
 
 LOCKS = "locks"
 BEAT = 5.0
@@ -180,8 +182,8 @@ def _newest(root: Path) -> int:
 def _read(path: Path) -> Holder | None:
     """The content of a lock file; None if it is gone or invalid."""
     try:
-        return Holder(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        return Holder(**read_json(path, manifests.Holder).model_dump())
+    except (OSError, InputError):
         return None
 
 

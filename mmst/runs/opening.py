@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -16,17 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from mmst.config import Config
-from mmst.config.file import differences, dump_config
+from mmst.config.file import differences, dump_config, read_yaml
 from mmst.errors import InputError
 from mmst.files import PARTIAL, write_json, write_text
+from mmst.foreign import read_json, refuse_links
 from mmst.runs.directory import FORMAT, OnCommit, RunDirectory, nothing
 from mmst.runs.forks import FORK, forks
 from mmst.runs.lock import LOCKS, Say, held
 from mmst.runs.space import clear_disk_errors
+from mmst.runs.status import run_at
 from mmst.runs.storage import STATE
 from mmst.runs.tidying import tidy
 
@@ -72,14 +72,7 @@ def _check_unused(root: Path) -> None:
 
 def changes(root: Path, config: Config) -> dict[str, tuple[Any, Any]]:
     """The dotted keys in which `config` differs from that of a run, each with the old and the new value."""
-    try:
-        before = yaml.safe_load((root / "config.yaml").read_text())
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(
-            f"{root}/config.yaml: is not valid YAML ({' '.join(str(error).split())}); restore it"
-        ) from error
-    if not isinstance(before, dict):
-        raise InputError(f"{root}/config.yaml: holds no configuration; restore it")
+    before = read_yaml(root / "config.yaml")
     # Settings that are newer than the run had the effect of their defaults.
     with contextlib.suppress(ValidationError):
         before = Config.model_validate(before).model_dump(mode="json")
@@ -105,6 +98,7 @@ def opened(
     run = RunDirectory(root, on_commit)
     with clear_disk_errors(run):
         root.mkdir(parents=True, exist_ok=True)
+        refuse_links(root)
         with held(root, say):
             # Checked under the lock, since its last holder may have created another run.
             changed = changes(root, config) if check_resumable(root, config) else {}
@@ -119,7 +113,7 @@ def _record(root: Path, config: Config, changed: dict[str, tuple[Any, Any]]) -> 
     if not asked.exists():  # before all other files, since it makes the directory a run
         write_text(asked, dump_config(config))
     try:
-        run = json.loads((root / "run.json").read_text())
+        run = read_json(root / "run.json", dict[str, Any])
         again = {name: now[name] for name in now if name not in ("name", "seed") and now[name] != run[name]}
         run["resumed"] = [*run.get("resumed", []), {**again, "changed": changed}]
     except (FileNotFoundError, KeyError):  # a new run, or a fork before its first start
@@ -128,26 +122,32 @@ def _record(root: Path, config: Config, changed: dict[str, tuple[Any, Any]]) -> 
     write_text(asked, dump_config(config))
 
 
-def fork(source: Path, target: Path, config: Config, number: int = 0) -> None:
-    """Create a run from the problems and the rounds up to `number` of another run; files are hard links.
-
-    Raises InputError for an unfinished round, settings that do not fit its files, and a target that is not empty.
-    """
+def check_fork(source: Path, target: Path, config: Config, number: int = 0) -> None:
+    """Raise InputError for what is no run, an unfinished round, settings that do not fit its files, links that lead out
+    of it, and a target that is not empty."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target}: is not empty; choose another --run-dir")
-    run = RunDirectory(source)
-    run.check_format()
+    run = run_at(source)
+    refuse_links(source)
     if not run.round(number).done("promote"):
         done = [round_.number for round_ in run.rounds() if round_.done("promote")]
         raise InputError(f"{source}: round {number} is not finished; --from-round may be one of {done}")
     if differ := {k: pair for k, pair in changes(source, config).items() if k.startswith(("problems.", "model."))}:
         raise InputError(f"{source}: has other problems or another model:\n{_listed(differ)}\nStart a new run.")
-    partial = target.with_name(f".{target.name}{PARTIAL}")
+
+
+def fork(source: Path, target: Path, config: Config, number: int = 0) -> None:
+    """Create a run from the problems and the rounds up to `number` of another run; files are hard links.
+
+    Raises InputError as `check_fork`.
+    """
+    check_fork(source, target, config, number)
+    run, partial = RunDirectory(source), target.with_name(f".{target.name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     for name in ("problems", *(run.round(n).root.name for n in range(number + 1))):
         shutil.copytree(source / name, partial / name, copy_function=_link)
     earlier = [{**part, "through": min(part["through"], number)} for part in forks(source)]
-    before = yaml.safe_load((source / "config.yaml").read_text())
+    before = read_yaml(source / "config.yaml")
     write_json(partial / FORK, [*earlier, {"from": str(source.absolute()), "through": number, "config": before}])
     write_json(partial / "run.json", {"format": FORMAT})
     write_text(partial / "config.yaml", dump_config(config))

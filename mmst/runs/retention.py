@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from mmst.files import PARTIAL
+from mmst.foreign import refuse_links
 from mmst.runs.directory import RoundDirectory, RunDirectory, write_manifest
 from mmst.runs.space import bytes_under
 from mmst.runs.stages import STAGES
@@ -43,12 +45,20 @@ def _dev(round_: RoundDirectory) -> tuple[float, int]:
 
 
 def remove_checkpoints(run: RunDirectory, directories: list[Path]) -> int:
-    """Mark checkpoints as removed in their manifests, then remove them; returns the number of bytes freed."""
+    """Remove checkpoints; returns the number of bytes freed.
+
+    Raises InputError, and removes nothing, if a checkpoint that stays is damaged or the run has links to elsewhere.
+    A directory is marked in its manifests, then renamed to what a later start removes too, then removed.
+    """
+    refuse_links(run.root)
+    for round_ in run.rounds() if directories else ():
+        if round_.done("train") and round_.checkpoint.is_dir() and round_.checkpoint not in directories:
+            round_.intact("train")
     freed = sum(map(bytes_under, directories))
     for directory in directories:
         round_ = run.round(int(directory.parent.parent.name.removeprefix("round-")))
         _mark(round_, str(directory.relative_to(round_.root)))
-        shutil.rmtree(directory)
+        shutil.rmtree(directory.rename(directory.with_name(f".{directory.name}{PARTIAL}")))
     return freed
 
 

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
+from pydantic import BaseModel, Field
 from rich import box
 from rich.table import Table
 
+from mmst.config.file import read_yaml
 from mmst.errors import InputError
 from mmst.files import write_text
+from mmst.foreign import Name, checked
 from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.ending import stop_reason
 from mmst.runs.live import read_progress
@@ -48,14 +50,21 @@ def config_of(run: RunDirectory) -> dict[str, Any]:
     """The configuration of a run as written. Raises InputError for a run of another format or a broken file."""
     run.check_format()
     path = run.root / "config.yaml"
-    try:
-        tree = yaml.safe_load(path.read_text())
-        int(tree["rounds"]["max"]), int(tree["rounds"]["patience"]), str(tree["name"])
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())})") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: is half-written or of another version of mmst ({error!r})") from error
-    return dict(tree)
+    tree = read_yaml(path)
+    checked(tree, _Needed, str(path))
+    return tree
+
+
+class _Needed(BaseModel):
+    """What a status needs of a configuration."""
+
+    class Rounds(BaseModel):
+        max: int = Field(ge=0)
+        patience: int = Field(ge=1)
+
+    name: Name
+    rounds: Rounds
+    methods: list[Name]
 
 
 def status_of(run: RunDirectory, place: str | Path | None = None) -> dict[str, Any]:

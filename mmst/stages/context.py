@@ -48,15 +48,14 @@ class StageContext:
 
         Raises InputError if it is missing or damaged.
         """
-        promoted = self.run.round(number).figures("promote")
-        inside = self.run.root / promoted["checkpoint"]
-        if promoted["checkpoint"].startswith("round-") and not inside.is_dir():
+        round_ = self.run.round(self.run.round(number).figures("promote")["round"])
+        if not round_.done("train") and self.config.model.path is not None:
+            return located(self.config.model.path)
+        if not round_.checkpoint.is_dir():
             manifest = self.run.round(number).manifest_path("promote")
-            raise InputError(f"{inside}: is missing, but {manifest} names it as the promoted checkpoint; restore it")
-        if inside.parent.name != "checkpoints" or not self.run.round(promoted["round"]).done("train"):
-            return located(promoted["checkpoint"])
-        self.run.round(promoted["round"]).intact("train")
-        return inside.resolve()
+            raise InputError(f"{round_.checkpoint}: is missing, but it is promoted by {manifest}; restore it")
+        round_.intact("train")
+        return round_.checkpoint.resolve()
 
     def solver(
         self, checkpoint: Path | str, commit: Commit, style: AnyStyle | None = None, engine: EngineConfig | None = None

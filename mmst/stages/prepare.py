@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 from mmst.config import Config
 from mmst.errors import InputError
 from mmst.files import checksum, new_file, write_json
+from mmst.foreign import read_json
 from mmst.problems.read import read_problems, write_problems
 from mmst.problems.sets import SETS, ProblemSets, read_sets
 from mmst.progress import Reporter
 from mmst.records import Problem
 from mmst.runs.directory import RunDirectory, file_fault
+from mmst.runs.manifests import Problems
 
 
 def prepare(run: RunDirectory, config: Config, sets: ProblemSets | None, report: Reporter) -> dict[str, list[Problem]]:
@@ -40,9 +40,9 @@ def _read(run: RunDirectory) -> dict[str, list[Problem]]:
     """The problems that the run began with. Raises InputError if they were modified since."""
     manifest = run.problems / "manifest.json"
     try:
-        parts = {part["path"]: part["checksum"] for part in json.loads(manifest.read_text())["parts"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{manifest}: is not a manifest ({error}); restore it or begin a new run") from error
+        parts = {part.path: part.checksum for part in read_json(manifest, Problems).parts}
+    except InputError as error:
+        raise InputError(f"{error}; restore it or begin a new run") from error
     for name, expected in parts.items():
         if fault := file_fault(run.problems / name, expected):
             raise InputError(f"{run.problems / name}: {fault}; restore it or begin a new run")
