@@ -78,7 +78,7 @@ def make_run(root: Path, problems: int) -> None:
         rows = list(solutions(range(start, min(start + PART, problems)), texts, rng))
         path = round_.solutions / f"part-{part:05d}.parquet"
         pq.write_table(table([row for row, _ in rows], Solution), path, compression="zstd")
-        parts.append({"path": str(path.relative_to(round_.root)), "rows": len(rows)})
+        parts.append(round_.part(path, len(rows)))
         decisions.append(table([decision for _, decision in rows], FilterDecision))
     pq.write_table(pa.concat_tables(decisions), round_.decisions, compression="zstd", row_group_size=8192)
     count = problems * len(METHODS) * SAMPLES
@@ -87,7 +87,7 @@ def make_run(root: Path, problems: int) -> None:
     with round_.stage("generate") as commit:
         commit.parts, commit.figures = parts, {"solutions": count, "tokens": 100 * count, "statuses": statuses}
     with round_.stage("filter") as commit:
-        commit.parts = [{"path": "decisions.parquet", "rows": count}]
+        commit.parts = [round_.part(round_.decisions, count)]
         reasons = {"kept": half, "wrong": count - half}
         commit.figures = {"solutions": count, "kept": half, "kept_by_method": {}, "reasons": reasons}
 
