@@ -266,8 +266,8 @@ def test_each_directory_without_a_readable_run_gets_a_message(tmp_path) -> None:
         "empty": "it is empty",
         "other": "it has no config.yaml",
         "broken": "line 1, column",
-        "old": "is half-written or of another version of mmst",
-        "half": "is not a manifest",
+        "old": "old/config.yaml",
+        "half": "stages/evaluate.json",
     }.items():
         assert words in page(client, f"/{name}/")
         assert words in overview
