@@ -35,14 +35,17 @@ _TRACE = """
 import runpy, sys, threading
 tree, run = sys.argv[1:3]
 seen = set()
+counting = []
 
 def called(frame, event, argument):
     code = frame.f_code
-    if event == "call" and code.co_flags & 1 and code.co_filename.startswith(tree + "/mmst/"):  # no class bodies
-        seen.add(code.co_filename[len(tree) + 1:])
+    if event == "call" and code.co_filename.startswith(tree + "/mmst/") and code.co_flags & 1 and counting:
+        seen.add(code.co_filename[len(tree) + 1:])  # the flag excludes modules and class bodies
 
 sys.path[:0] = [tree, tree + "/tests", tree + "/tests/durability"]
 sys.argv = ["fake_run.py", run]
+import fake_run  # importing is not counted
+counting.append(True)
 threading.setprofile(called)
 sys.setprofile(called)
 runpy.run_path(tree + "/tests/durability/fake_run.py", run_name="__main__")

@@ -29,7 +29,7 @@ from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import write_table
 from mmst.stages.context import StageContext
 from mmst.stages.filter import filter_solutions, read_kept
-from mmst.stages.pool import pool_rows
+from mmst.stages.train import pool_rows
 from mmst.verify.programs import Sandbox
 
 SAMPLES, PART = 8, 2048

@@ -25,19 +25,17 @@ from mmst.methods import methods_of
 from mmst.problems.sets import read_sets
 from mmst.progress import Reporter
 from mmst.runs.directory import OnCommit, RoundDirectory, nothing
-from mmst.runs.ending import stop_reason
 from mmst.runs.live import Live
 from mmst.runs.opening import check_resumable, opened
 from mmst.runs.retention import remove_checkpoints, superfluous
 from mmst.runs.space import check_space, clear_disk_errors
 from mmst.runs.stages import stages_in, stages_of
-from mmst.runs.status import round_line, write_rounds
+from mmst.runs.status import round_line, stop_reason, write_rounds
 from mmst.stages.context import StageContext
 from mmst.stages.evaluate import evaluate
 from mmst.stages.filter import filter_solutions, refuse_nothing_kept
 from mmst.stages.generate import generate
-from mmst.stages.preflight import check_settings
-from mmst.stages.prepare import prepare
+from mmst.stages.prepare import check_settings, prepare
 from mmst.stages.promote import promote
 from mmst.stages.rationalize import rationalize
 from mmst.stages.runtime import Runtime

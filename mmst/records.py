@@ -38,7 +38,7 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request for one completion. `seed` makes it repeatable (see `mmst.runs.seeds`); `role` selects the checkpoint
+    """A request for one completion. `seed` makes it repeatable (`mmst.runs.identity`); `role` selects the checkpoint
     where roles have their own."""
 
     prompt: str

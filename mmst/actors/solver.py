@@ -12,7 +12,7 @@ from mmst.errors import GaveUp
 from mmst.methods.method import Method, Model, SamplingParams
 from mmst.methods.prompts import PromptFormat
 from mmst.records import Completion, Problem, Request, Solution, Turn, Verdict
-from mmst.runs.seeds import seed_of
+from mmst.runs.identity import seed_of
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mmst.dashboard.files import parts_of, problem_file
 from mmst.dashboard.queries import PAGE, Queries, read
 from mmst.dashboard.rounds import RIGHT
 from mmst.dashboard.run import Round, Run
-from mmst.evaluation.statistics import phi
+from mmst.evaluation.figures import phi
 
 Set = Literal["train", "dev", "test", "annotated"]
 SETS: tuple[Set, ...] = get_args(Set)

@@ -11,7 +11,7 @@ from mmst.config.file import dump_config
 from mmst.methods import methods_of
 from mmst.problems.sets import ProblemSets, read_sets
 from mmst.runs.opening import check_fork, check_resumable
-from mmst.stages.preflight import check_problems, check_settings
+from mmst.stages.prepare import check_problems, check_settings
 
 
 def check(config: Config, root: Path, fork: Path | None = None, from_round: int = 0) -> None:

@@ -1,8 +1,7 @@
 """Accuracy, votes, intervals, and how methods complement each other. Pure functions over answers."""
 
 from mmst.evaluation.ensemble import Choice, cascade, vote, weighted
-from mmst.evaluation.figures import Outcome, figures_of, paired, without_problems
-from mmst.evaluation.statistics import mcnemar, pass_at_k, phi, wilson
+from mmst.evaluation.figures import Outcome, figures_of, mcnemar, paired, pass_at_k, phi, wilson, without_problems
 
 __all__ = [
     "Choice",

@@ -25,9 +25,9 @@ from mmst.files import checksum
 from mmst.foreign import read_json
 from mmst.problems.sets import SETS, drawn_problems
 from mmst.records import FilterDecision, Solution, TrainingRow
-from mmst.runs.checkpoints import located, name_of
 from mmst.runs.directory import RoundDirectory, RunDirectory
 from mmst.runs.forks import asked_before_fork
+from mmst.runs.identity import located, name_of
 from mmst.runs.manifests import Problems
 from mmst.runs.stages import stages_in
 from mmst.runs.status import run_at
@@ -115,9 +115,10 @@ class _Audit:
             return
         self.counts["manifests"] += 1
         for part in parts:
-            if (fault := self._part(self.run.problems, part)) or (
-                part["rows"] and (fault := self._problem_ids(self.run.problems / part["path"]))
-            ):
+            fault = self._part(self.run.problems, part)
+            if fault is None and part["rows"]:
+                fault = self._problem_ids(self.run.problems / part["path"])
+            if fault:
                 yield fault
 
     def _problem_ids(self, path: Path) -> Fault | None:
@@ -178,7 +179,7 @@ class _Audit:
     def _lines(self, name: str) -> Iterator[Fault]:
         """Check a file of JSON lines, whose last line may be torn."""
         path = self.run.root / name
-        if not path.exists():
+        if not path.is_file():
             return
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):

@@ -15,11 +15,43 @@ from mmst.errors import InputError
 from mmst.files import write_text
 from mmst.foreign import Name, checked
 from mmst.runs.directory import RoundDirectory, RunDirectory
-from mmst.runs.ending import stop_reason
 from mmst.runs.live import read_progress
 from mmst.runs.remaining import seconds_left
 from mmst.runs.stages import STAGES
 from mmst.runs.storage import holder_in
+
+
+def stop_reason(run: RunDirectory, most: int, patience: int) -> str | None:
+    """Why a run ends after its last finished round; None if it continues.
+
+    It ends after `most` rounds, or after `patience` rounds in a row that were not promoted.
+    """
+    done = [round_.number for round_ in run.rounds() if round_.done("promote")]
+    if not done:
+        return None
+    if (failures := failures_in_a_row(run, done[-1])) >= patience:
+        return f"{failures} round{'s' if failures > 1 else ''} in a row did not help on dev problems"
+    if done[-1] >= most:
+        return f"all {most} rounds are done"
+    return None
+
+
+def failures_in_a_row(run: RunDirectory, number: int) -> int:
+    """The number of rounds up to `number` since the last promoted one."""
+    count = 0
+    while number - count > 0 and not _promoted(run.round(number - count)):
+        count += 1
+    return count
+
+
+def _promoted(round_: RoundDirectory) -> bool:
+    manifest = round_.manifest("promote")
+    if manifest is None:
+        raise InputError(
+            f"{round_.manifest_path('promote')}: is missing, though a later round is done; restore it, or remove the "
+            "later rounds to redo them"
+        )
+    return bool(manifest["figures"]["promoted"])
 
 
 def run_at(path: Path) -> RunDirectory:
@@ -70,7 +102,7 @@ class _Needed(BaseModel):
 def status_of(run: RunDirectory, place: str | Path | None = None) -> dict[str, Any]:
     """What `mmst status --json` prints. `place` is the address of the run if `run` is a copy from an object store.
 
-    `progress` describes the running stage (see `mmst.runs.live`), `seconds_left` the time until the last round ends
+    `progress` describes the running stage (see `mmst.progress`), `seconds_left` the time until the last round ends
     (see `mmst.runs.remaining`). Raises InputError for manifests of another version.
     """
     config = config_of(run)

@@ -1,9 +1,8 @@
 """Labels, filtering, and which solution is translated into which method: pure functions over verified solutions."""
 
-from mmst.selection.filtering import SolutionFilter, over_balance, tally
+from mmst.selection.filtering import SolutionFilter, over_balance, plan_translations, tally
 from mmst.selection.labels import Label, label_problem, matches, same
 from mmst.selection.rows import filter_rows
-from mmst.selection.translation import plan_translations
 
 __all__ = [
     "Label",

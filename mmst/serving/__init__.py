@@ -13,16 +13,16 @@ from mmst.config.file import Settings, build_config, with_settings
 from mmst.errors import InputError
 from mmst.evaluation import cascade, figures_of, vote, weighted, without_problems
 from mmst.methods import METHODS, cascade_order, methods_of
-from mmst.methods.card import CARD, held_out_accuracy, read_card
+from mmst.methods.card import held_out_accuracy, read_card
 from mmst.problems.read import read_problems
 from mmst.progress import Reporter
 from mmst.records import Problem, Solution
 from mmst.results import Attempt, Ensemble, Evaluation, SolveResult
-from mmst.runs.checkpoints import located
 from mmst.runs.directory import Commit, RunDirectory
+from mmst.runs.identity import located
 from mmst.stages.context import StageContext
 from mmst.stages.evaluate import answer_all, outcomes_of, statuses_of
-from mmst.stages.preflight import check_model
+from mmst.stages.prepare import check_model
 from mmst.stages.runtime import Runtime
 
 _FROM_CARD = ("socratic",)
@@ -93,10 +93,7 @@ def checkpoint_config(model: str, source: str, methods: Sequence[str], settings:
     Raises InputError for a directory that is no model, and for unknown methods or settings.
     """
     card = read_card(model) or {}
-    settings_of_card = card.get("settings", {})
-    if not isinstance(settings_of_card, dict):
-        raise InputError(f"{Path(model) / CARD}: field `settings` must be an object")
-    own = {name: value for name, value in settings_of_card.items() if name in _FROM_CARD}
+    own = {name: value for name, value in card.get("settings", {}).items() if name in _FROM_CARD}
     tree = {"name": "evaluate", "problems": {"train": source}, "model": {"path": model}, **own}
     if chosen := list(methods) or card.get("methods"):
         tree["methods"] = chosen

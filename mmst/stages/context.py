@@ -18,8 +18,8 @@ from mmst.methods.method import Method, Model
 from mmst.methods.prompts import AnyStyle, PromptFormat
 from mmst.progress import Reporter
 from mmst.records import Problem
-from mmst.runs.checkpoints import located, name_of
 from mmst.runs.directory import Commit, RunDirectory
+from mmst.runs.identity import located, name_of
 from mmst.selection.labels import Compare
 from mmst.stages.runtime import Runtime
 from mmst.tracking import Figures

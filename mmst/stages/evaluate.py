@@ -16,8 +16,8 @@ from mmst.methods.card import HELD_OUT
 from mmst.methods.method import Method
 from mmst.problems.sets import Known, slices
 from mmst.records import Problem, Solution
-from mmst.runs.checkpoints import located
 from mmst.runs.directory import RoundDirectory
+from mmst.runs.identity import located
 from mmst.runs.tables import write_table
 from mmst.selection import matches
 from mmst.selection.labels import Compare

@@ -19,7 +19,7 @@ from mmst.config import Config, EngineConfig
 from mmst.errors import InputError
 from mmst.methods.method import Method
 from mmst.progress import Reporter
-from mmst.runs.seeds import seed_of
+from mmst.runs.identity import seed_of
 from mmst.stages.session import ray_session
 from mmst.waiting import in_words, may_grow, telling_of_shortage, wait_for_resources
 

@@ -22,8 +22,8 @@ from mmst.methods.method import Method
 from mmst.methods.prompts import PromptFormat
 from mmst.problems.noise import corrupted
 from mmst.records import Completion, Problem, Request, Solution
-from mmst.runs.checkpoints import located
 from mmst.runs.directory import Commit, OnCommit, RoundDirectory
+from mmst.runs.identity import located
 from mmst.runs.tables import read_table, write_table
 from mmst.stages.context import StageContext
 

@@ -20,7 +20,7 @@ class Figures:
         self._say = say
         self._trackers: dict[str, Tracker] = {}
         if run is not None:
-            from mmst.tracking.ray_metrics import RayMetrics
+            from mmst.tracking.trackers import RayMetrics
 
             for name, tracker in [("Ray's metrics", RayMetrics), *((name, TRACKERS[name]) for name in names)]:
                 with self._guarded(name):

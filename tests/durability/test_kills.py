@@ -9,8 +9,8 @@ import pytest
 
 from mmst.files import append_line
 from mmst.runs.directory import RunDirectory
+from mmst.runs.opening import tidy
 from mmst.runs.status import round_status
-from mmst.runs.tidying import tidy
 
 KILL_POINTS = Path(__file__).with_name("kill_points.py")
 

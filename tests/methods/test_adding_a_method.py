@@ -14,7 +14,7 @@ from mmst.methods.method import Method
 from mmst.methods.prompts import PromptFormat, TaskPrompt
 from mmst.records import Completion, Problem, Request, Solution, Verdict
 from mmst.selection import filter_rows
-from mmst.stages.pool import pool_rows, view_rows
+from mmst.stages.train import pool_rows, view_rows
 
 PROBLEM = Problem(
     id="p", question="Ann has 3 apples and buys 4. How many has she?", answer="7", views={"tally": "|||||||"}

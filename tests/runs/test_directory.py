@@ -12,10 +12,9 @@ from mmst.config.file import build_config
 from mmst.errors import InputError
 from mmst.files import checksum, new_file
 from mmst.runs.directory import RunDirectory
-from mmst.runs.ending import stop_reason
+from mmst.runs.identity import seed_of
 from mmst.runs.opening import check_resumable, fork, opened
-from mmst.runs.seeds import seed_of
-from mmst.runs.status import status_of, write_rounds
+from mmst.runs.status import status_of, stop_reason, write_rounds
 from mmst.runs.tables import read_table, write_table
 
 

@@ -15,7 +15,7 @@ from mmst.runs.live import PROGRESS, Live, read_progress
 def clock(monkeypatch):
     """The time, moved by hand."""
     now = [1000.0]
-    monkeypatch.setattr("mmst.runs.live.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mmst.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -6,7 +6,7 @@ from mmst.config import TaskLimit
 from mmst.errors import InputError
 from mmst.methods.prompts import PromptFormat
 from mmst.records import Problem, Solution
-from mmst.stages.pool import pool_rows, view_rows
+from mmst.stages.train import pool_rows, view_rows
 
 PROBLEMS = [
     Problem(

@@ -12,8 +12,8 @@ from mmst.runs.directory import RunDirectory
 from mmst.runs.tables import write_table
 from mmst.selection import Label, SolutionFilter
 from mmst.stages.filter import read_kept
-from mmst.stages.pool import pool_rows
 from mmst.stages.rationalize import unsolved_problems
+from mmst.stages.train import pool_rows
 
 PROBLEMS = [Problem(id=f"p{n}", question=f"What is {n} + 1?", answer=str(n + 1)) for n in range(4)]
 

@@ -10,8 +10,7 @@ from small_run import small_run
 
 from mmst.runs.directory import RunDirectory
 from mmst.tracking import Figures, trackers
-from mmst.tracking.ray_metrics import METRICS, on_point, on_progress, on_stage
-from mmst.tracking.trackers import flat
+from mmst.tracking.trackers import METRICS, flat, on_point, on_progress, on_stage
 
 GRAFANA = Path(__file__).parents[2] / "dashboard" / "grafana" / "mmst.json"
 PROGRESS = {
