@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PosixPath
@@ -146,3 +147,10 @@ def checksum(path: Path) -> str:
 
 def _counts(path: Path) -> bool:
     return path.is_file() and path.name not in ADDED_LATER and not path.name.endswith(PARTIAL)
+
+
+def secret_key() -> bytes:
+    """A random key of this user, made on first use: in `MMST_CACHE` (default `~/.cache/mmst`), with mode 0600."""
+    path = Path(os.environ.get("MMST_CACHE", "~/.cache/mmst")).expanduser() / "key"
+    create_text(path, secrets.token_hex(16))  # mkstemp gives it mode 0600
+    return path.read_bytes()

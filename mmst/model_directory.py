@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mmst.errors import InputError
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+
+
+def trusts_code() -> bool:
+    """Whether Python code that a checkpoint brings may run: only if MMST_TRUST_REMOTE_CODE is 1. It is a variable, as
+    no configuration or checkpoint from somebody else may decide it."""
+    return os.environ.get("MMST_TRUST_REMOTE_CODE") == "1"
 
 
 def check_model_directory(directory: Path, name: str = "", *, tokenizer: bool = True) -> None:

@@ -18,6 +18,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mmst.model_directory import trusts_code
+
 FILE = "weight_check.json"
 PROMPTS, LENGTH = 4, 16
 _SAMPLE = 2**20
@@ -95,7 +97,9 @@ def compute_weight_check(checkpoint: str | Path, dtype: str) -> WeightCheck:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(str(checkpoint), dtype=getattr(torch, dtype)).eval()
+    model = AutoModelForCausalLM.from_pretrained(
+        str(checkpoint), dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=trusts_code()
+    ).eval()
     prompts = check_prompts(model.config)
     return WeightCheck(weights_of(checkpoint), dtype, prompts, logprobs_of(model, prompts))
 

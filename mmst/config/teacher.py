@@ -24,6 +24,8 @@ class EndpointConfig(Section):
     """Name of the model."""
     key_env: str | None = None
     """NAME of the environment variable with the key; null sends no key. The key itself is never written."""
+    allow_http: bool = False
+    """Send the key over plain http:// to another machine, readable by everyone in between."""
     concurrency: Count = 8
     """Calls at the same time."""
     timeout: Annotated[float, Field(gt=0)] = 120.0
@@ -46,6 +48,8 @@ class EndpointConfig(Section):
     @classmethod
     def _address(cls, url: str) -> str:
         parts = urlsplit(url)
+        if not re.fullmatch("[!-~]+", url) or not 0 < (parts.port or 1) < 2**16:  # `port` raises ValueError for others
+            raise ValueError("has characters or a port that no address has")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("expected an address such as https://api.example.com/v1")
         if parts.username or parts.password or parts.query:
@@ -59,6 +63,14 @@ class EndpointConfig(Section):
             # The value is not shown: it may be the key.
             raise ValueError("expected the NAME of an environment variable in capitals, such as OPENAI_API_KEY")
         return name
+
+    @model_validator(mode="after")
+    def _key_in_private(self) -> EndpointConfig:
+        parts = urlsplit(self.url)
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if self.key_env and parts.scheme == "http" and not (local or self.allow_http):
+            raise ValueError("the key would travel over plain http://; use https://, or set allow_http: true")
+        return self
 
     def key(self) -> str | None:
         """The key, None if `key_env` names none. Raises InputError if the variable holds no key."""

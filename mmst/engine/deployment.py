@@ -11,6 +11,7 @@ from typing import Any
 
 from mmst.config import EngineConfig
 from mmst.engine.tokens import Codec, shape_of
+from mmst.model_directory import trusts_code
 from mmst.records import Completion, Request
 from mmst.weight_check import WeightCheck, weight_check_of
 
@@ -273,6 +274,8 @@ class Replica:
         )
         args = AsyncEngineArgs(
             model=checkpoint,
+            load_format="safetensors",
+            trust_remote_code=trusts_code(),
             dtype=config.dtype if on_gpu or config.dtype != "auto" else "float32",
             max_model_len=config.max_model_len or -1,  # -1: what fits into the cache
             max_num_seqs=config.max_num_seqs,

@@ -20,7 +20,7 @@ from typing import Any
 import openai
 
 from mmst.config import EndpointConfig
-from mmst.engine.replies import ANSWERED, UNREACHABLE, Replies
+from mmst.engine.replies import ANSWERED, MOST_TOKENS, UNREACHABLE, Replies
 from mmst.errors import InputError
 from mmst.records import Completion, Request
 
@@ -33,8 +33,6 @@ _LONGEST_BACKOFF = 60.0
 _DRAIN = 10.0
 _FEW = 20
 """The share of failures is taken of at least this many requests."""
-_MOST_TOKENS = 10**7
-"""No reply has more; a server that says so is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +248,7 @@ class Endpoint:
 
 def _plausible(count: Any, otherwise: int) -> int:
     """A token count if it can be one: it counts against the cap."""
-    return count if isinstance(count, int) and 0 < count < _MOST_TOKENS else otherwise
+    return count if isinstance(count, int) and 0 < count < MOST_TOKENS else otherwise
 
 
 def as_messages(messages: list[dict[str, str]]) -> str:

@@ -13,6 +13,8 @@ from mmst.records import Completion
 
 ANSWERED = "ok"
 UNREACHABLE = "unreachable"
+MOST_TOKENS = 10**7
+"""No reply has more; a server that says so is not believed."""
 
 
 class Replies:
@@ -39,7 +41,7 @@ class Replies:
         for number, line in enumerate(lines, 1):
             try:
                 self._count(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise InputError(f"{path}, line {number}: not a call ({error!r})") from error
 
     def answer(self, request: str) -> Completion | None:
@@ -73,8 +75,11 @@ class Replies:
         counts = self._stages.setdefault(line["stage"], Counter())
         outcome, tokens = line["outcome"], 0
         if outcome == ANSWERED:
+            counted = line["tokens"], line["prompt_tokens"]
+            if not all(isinstance(count, int) and 0 <= count <= MOST_TOKENS for count in counted):
+                raise ValueError(f"impossible token counts {counted!r:.100}")
             self._answers[line["request"]] = Completion(line["text"], line["finish_reason"], line["tokens"])
-            tokens = line["tokens"] + line["prompt_tokens"]
+            tokens = sum(counted)
         else:
             counts[f"error {outcome}"] += 1
         counts.update(calls=1, retries=line["attempt"] > 0, tokens=tokens)

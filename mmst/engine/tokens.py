@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mmst.model_directory import trusts_code
+
 # Files that an engine reads when it starts, and not when its weights are exchanged.
 _READ_ONCE = (
     "generation_config.json",
@@ -25,7 +27,7 @@ class Codec:
     def __init__(self, checkpoint: str) -> None:
         from transformers import AutoTokenizer
 
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=trusts_code())
         self.ends = _ends(checkpoint, self._tokenizer)
         marked = {number for number, token in self._tokenizer.added_tokens_decoder.items() if token.special}
         self._special = marked.union(self._tokenizer.all_special_ids).difference(self.ends)

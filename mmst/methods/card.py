@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from mmst.errors import InputError
+from mmst.foreign import Name, read_json
 from mmst.methods.method import Method
 from mmst.methods.prompts import AnyStyle, PromptFormat
+from mmst.model_directory import trusts_code
 
 CARD = "mmst.json"
 HELD_OUT = "held_out.json"
 """The file beside it with each method's dev accuracy, for weighted votes."""
+
+
+class Card(BaseModel):
+    """What `mmst.json` may say: how to prompt the checkpoint. Everything else is ignored, since a checkpoint from
+    somebody else must not choose engines, limits or addresses."""
+
+    model_config = ConfigDict(strict=True)
+    style: Literal["base", "chat", "tuned"]
+    methods: list[Name] = []
+    views: dict[Name, Name | None] = {}
+    instructions: dict[Name, Annotated[str, Field(max_length=20_000)]] = {}
+    settings: dict[Name, Any] = {}
+    """Of these only `socratic` is read."""
+    roles: dict[Name, Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-]+$")]] = {}
+    """Checkpoints of other roles, beside this one."""
+
+
+class HeldOut(BaseModel):
+    """The content of `held_out.json`."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    accuracy: dict[Name, Annotated[float, Field(ge=0, le=1)]]
 
 
 def card_of(prompt_format: PromptFormat, methods: Sequence[Method], **more: Any) -> dict[str, Any]:
@@ -49,27 +74,20 @@ def prompt_format_of(checkpoint: str | Path, style: AnyStyle = "auto") -> Prompt
 
 def read_card(checkpoint: str | Path) -> dict[str, Any] | None:
     """The `mmst.json` of a checkpoint directory, or None. Raises InputError for one that cannot be read."""
-    path = Path(checkpoint) / CARD
     try:
-        card = json.loads(path.read_text())
+        card: Card = read_json(Path(checkpoint) / CARD, Card)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(card, dict) or card.get("style") not in ("base", "chat", "tuned"):
-        raise InputError(f"{path}: field `style` must be base, chat or tuned")
-    card.setdefault("instructions", {})
-    return card
+    return card.model_dump()
 
 
 def held_out_accuracy(checkpoint: str | Path) -> dict[str, float]:
     """Dev accuracy by method, measured by the run that trained the checkpoint; empty if unknown."""
+    path = Path(checkpoint) / HELD_OUT
     try:
-        return dict(json.loads((Path(checkpoint) / HELD_OUT).read_text())["accuracy"])
+        return dict(read_json(path, HeldOut).accuracy)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{Path(checkpoint) / HELD_OUT}: cannot be read ({error})") from error
 
 
 def role_of(checkpoint: Path | str, role: str) -> Path | str:
@@ -82,7 +100,7 @@ def chat_template(checkpoint: str | Path) -> Callable[[list[dict[str, str]]], st
     """A function that renders messages with the chat template of a checkpoint; None if it has none."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint), trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint), trust_remote_code=trusts_code())
     if not tokenizer.chat_template:
         return None
     return lambda messages: str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmst.errors import InputError
-from mmst.model_directory import check_model_directory
+from mmst.model_directory import check_model_directory, trusts_code
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -40,8 +40,8 @@ def load_tokenizer(start: str | Path) -> PreTrainedTokenizerBase:
     if Path(start).exists():
         check_model_directory(Path(start))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(start))
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(str(start), trust_remote_code=trusts_code())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"{start}: no tokenizer could be loaded ({reason}). Give a model directory or a hub id"

@@ -21,7 +21,7 @@ import numpy as np
 
 from mmst.config import ClusterConfig
 from mmst.errors import GaveUp, InputError
-from mmst.files import checksum
+from mmst.files import checksum, secret_key
 from mmst.training.encode import Encoded, encode, load_tokenizer
 from mmst.training.plan import draw_examples, step_count
 from mmst.training.task import Task, TrainingRequest
@@ -108,9 +108,13 @@ def train(request: TrainingRequest, on_step: Callable[[dict[str, Any]], None] | 
 
 
 def _prepare(task: Task, encoded: Encoded, order: np.ndarray, workers: int) -> None:
-    """Write the data for the workers; clear the storage if it belongs to a different training."""
+    """Write the data for the workers; clear the storage if it belongs to a different training.
+
+    DeepSpeed's saves are pickles, which run code when they are loaded. So the identity is keyed with a secret of this
+    user: saves in a run from somebody else never match.
+    """
     storage = Path(task.storage)
-    digest = hashlib.blake2b(repr((task, workers)).encode(), digest_size=16)
+    digest = hashlib.blake2b(repr((task, workers)).encode(), digest_size=16, key=secret_key())
     digest.update(encoded.tokens.tobytes() + order.tobytes())
     if Path(task.start).is_dir():
         digest.update(checksum(Path(task.start)).encode())

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mmst.files import sync_tree, write_text
+from mmst.model_directory import trusts_code
 from mmst.training.batches import Batch, assemble
 from mmst.training.export import gathered_weights, merged, with_adapters, write_checkpoint
 from mmst.training.memory import micro_batch_tokens
@@ -51,7 +52,13 @@ class TrainModel:
 
     def _load(self) -> Any:
         torch.manual_seed(self.task.seed % 2**63)
-        return AutoModelForCausalLM.from_pretrained(self.task.start, dtype=self.dtype, attn_implementation="sdpa")
+        return AutoModelForCausalLM.from_pretrained(
+            self.task.start,
+            dtype=self.dtype,
+            attn_implementation="sdpa",
+            use_safetensors=True,
+            trust_remote_code=trusts_code(),
+        )
 
     def _only_what_is_predicted(self, head: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
         """Pass only hidden states with a target to the output embedding, [R, W, H] → [N, H]: the logits, the largest
@@ -138,7 +145,7 @@ class TrainModel:
         weight_check = self._weight_check()
         weights = gathered_weights(self.engine.module, trainable_only=lora is not None)
         if weights is not None:
-            tokenizer = AutoTokenizer.from_pretrained(self.task.start)
+            tokenizer = AutoTokenizer.from_pretrained(self.task.start, trust_remote_code=trusts_code())
             if lora is None:
                 write_checkpoint(directory, self.engine.module, tokenizer, weights, weight_check)
             else:
