@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmst.config import Config
 from mmst.config.file import Settings, load_config
+from mmst.errors import InputError
 from mmst.records import Problem, Solution
 from mmst.results import Audit, Ensemble, Evaluation, ExperimentResult, RoundResult, RunResult, SolveResult
 
@@ -138,6 +141,10 @@ def evaluate(
     from mmst.serving import evaluate_checkpoint
 
     source = str(problems) if isinstance(problems, str | Path) else problems
+    if out is not None and (Path(out).is_dir() or not Path(out).absolute().parent.is_dir()):
+        raise InputError(
+            f"{out}: cannot be written ({'is a directory' if Path(out).is_dir() else 'no such directory'})"
+        )
     with _session(progress) as report:
         found = evaluate_checkpoint(str(model), source, methods, _with_samples(settings, samples), report)
     if out is not None:
@@ -250,16 +257,22 @@ def _session(progress: bool | Reporter) -> Iterator[Reporter]:
     """A reporter, and no running event loop inside the block.
 
     A notebook calls from its running event loop, inside of which neither our own loop nor blocking calls of Ray Serve
-    work. The call blocks that loop anyway, so it is set aside. A thread would not be reached by Ctrl-C.
+    work. The call blocks that loop anyway, so it is set aside; a thread would not be reached by Ctrl-C. Nor would this
+    one be under `asyncio.run`, whose SIGINT handler only cancels a task of the blocked loop, so it is set aside too.
     """
     from rich.console import Console
 
     from mmst.progress import Reporter
 
     report = progress if isinstance(progress, Reporter) else Reporter(Console(quiet=not progress))
-    running = asyncio._get_running_loop()
+    running, handler = asyncio._get_running_loop(), signal.getsignal(signal.SIGINT)
+    replaced = running is not None and callable(handler) and threading.current_thread() is threading.main_thread()
+    if replaced:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio._set_running_loop(None)
     try:
         yield report
     finally:
         asyncio._set_running_loop(running)
+        if replaced:
+            signal.signal(signal.SIGINT, handler)

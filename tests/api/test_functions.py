@@ -85,3 +85,17 @@ def test_signal_handlers_stay(run) -> None:
 def test_the_results_are_plain_enough_for_json(run) -> None:
     result = mmst.self_train(run.root / "config.yaml", run.root, progress=False)
     assert json.loads(json.dumps(dataclasses.asdict(result), default=str))["rounds"][1]["number"] == 1
+
+
+def test_ctrl_c_interrupts_a_function_inside_a_running_event_loop() -> None:
+    """Under `asyncio.run`, whose own handler would cancel the waiting coroutine and leave the function running."""
+
+    async def cell() -> str:
+        handler = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), _session(False):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == handler
+        await asyncio.sleep(0)
+        return "still running"
+
+    assert asyncio.run(cell()) == "still running"
