@@ -136,7 +136,7 @@ def test_everything_can_be_reached_by_keyboard(chromium, address) -> None:
     page = watched.page
     page.goto(f"{address}/made/")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     summary = page.locator("#table-accuracy-test summary")
     summary.focus()
     page.keyboard.press("Enter")
