@@ -148,7 +148,7 @@ def evaluate(
     with _session(progress) as report:
         found = evaluate_checkpoint(str(model), source, methods, _with_samples(settings, samples), report)
     if out is not None:
-        write_table(Path(out).absolute(), Solution, found.rows)
+        write_table(Path(out).resolve(), Solution, found.rows)
     return found
 
 

@@ -20,7 +20,15 @@ them."""
 
 @contextlib.contextmanager
 def new_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path next to `target`; its file is synced and renamed to `target` when the block succeeds."""
+    """Yield a temporary path next to `target`; its file is synced and renamed to `target` when the block succeeds.
+
+    A link is replaced, not followed. A device or a pipe is never replaced: for these the path is `target` itself.
+    """
+    if isinstance(target, PosixPath) and target.exists() and not target.is_file():
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        yield target
+        return
     handle, temporary = _temporary(target)
     os.close(handle)
     try:

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mmst.errors import InputError
 from mmst.files import new_file
 
 STANDARD = "-"
+LONGEST = 64 << 20
+"""Bytes of the longest line that is read."""
 
 
 def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -25,23 +27,36 @@ def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
         return
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:  # a ValueError for a null byte in the name
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     with file:
         yield from _parse(file, str(path))
 
 
-def _parse(lines: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(lines, 1):
+def _parse(lines: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(_bounded(lines, name), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line.decode(), parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{name}:{number}: not valid JSON ({error})") from error
         if not isinstance(row, dict):
             raise InputError(f"{name}:{number}: expected a JSON object, found {type(row).__name__}")
         yield row
+
+
+def _bounded(file: BinaryIO, name: str) -> Iterator[bytes]:
+    number = 0
+    while line := file.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise InputError(f"{name}:{number}: longer than {LONGEST >> 20} MiB")
+        yield line
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> int:
@@ -54,13 +69,10 @@ def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> int:
     target = Path(path)
     with ExitStack() as stack:
         try:
-            if target.exists() and not target.is_file():
-                file = stack.enter_context(target.open("w", encoding="utf-8"))
-            else:
-                temporary = stack.enter_context(new_file(target.resolve()))
-                file = stack.enter_context(temporary.open("w", encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+            temporary = stack.enter_context(new_file(target.resolve()))
+            file = stack.enter_context(temporary.open("w", encoding="utf-8"))
+        except (OSError, ValueError, RuntimeError) as error:  # null bytes, links in a circle
+            raise InputError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
         return _dump(file, rows)
 
 

@@ -31,10 +31,18 @@ def make(
     from mmst.problems.sets import read_sets
 
     config = build_config({"problems": {"synthetic": with_settings({}, set_ or [])}}, "--set")
+    made = read_sets(config.problems, config.seed).by_name()
+    for name in made:
+        _refuse_to_overwrite(out_dir / f"{name}.jsonl")
     out_dir.mkdir(parents=True, exist_ok=True)
-    for name, problems in read_sets(config.problems, config.seed).by_name().items():
+    for name, problems in made.items():
         write_problems(out_dir / f"{name}.jsonl", problems)
         typer.echo(f"{out_dir / f'{name}.jsonl'}: {len(problems):,} problems")
+
+
+def _refuse_to_overwrite(file: Path) -> None:
+    if file.is_file():
+        raise InputError(f"{file}: already exists; remove it or choose another name")
 
 
 @app.command("check")
@@ -52,16 +60,21 @@ def check_problems(
     """
     from collections import Counter
 
+    from mmst.methods import METHODS
     from mmst.problems.read import read_problems
     from mmst.problems.sets import remove_overlap
+    from mmst.verify.answers import read_answer
 
     if ngram is not None and against is None:
         raise InputError("--ngram needs --against: it counts overlap with another file")
     problems = read_problems(file)
+    known = {"equation", *(method.view for method in METHODS.values())}
     found: dict[str, Any] = {
         "problems": len(problems),
         "with_answer": sum(p.answer is not None for p in problems),
+        "unreadable_answers": sum(p.answer is not None and read_answer(p.answer) is None for p in problems),
         "views": dict(Counter(view for p in problems for view in p.views)),
+        "unknown_views": dict(Counter(view for p in problems for view in p.views if view not in known)),
     }
     if against is not None:
         found["overlap"] = len(problems) - len(remove_overlap(problems, read_problems(against), ngram))
@@ -86,6 +99,7 @@ def convert(
     """
     from mmst.problems.read import derive_views, read_problems, write_problems
 
+    _refuse_to_overwrite(out)
     fields = {}
     for pair in field or []:
         name, sign, column = pair.partition("=")

@@ -229,13 +229,28 @@ class Queries:
     def export(self, sql: str, parameters: Mapping[str, Any], target: Path, form: Literal["csv", "parquet"]) -> None:
         """Stream a result into a file."""
         with self._duckdb.cursor() as cursor:
-            options = "FORMAT csv, HEADER" if form == "csv" else "FORMAT parquet, COMPRESSION zstd"
+            options = "FORMAT parquet, COMPRESSION zstd"
+            if form == "csv":
+                options = "FORMAT csv, HEADER"
+                cursor.execute(f"DESCRIBE {sql}", dict(parameters))
+                texts = [_named(name) for name, kind, *_ in cursor.fetchall() if kind == "VARCHAR"]
+                if texts:
+                    harmless = ", ".join(f"{_HARMLESS.format(name)} AS {name}" for name in texts)
+                    sql = f"SELECT * REPLACE ({harmless}) FROM ({sql})"
             cursor.execute(f"COPY ({sql}) TO {_quoted(str(target))} ({options})", dict(parameters))
 
 
 def read(files: Sequence[str]) -> str:
     """SQL that reads Parquet files."""
     return f"read_parquet([{', '.join(map(_quoted, files))}], filename = true, file_row_number = true)"
+
+
+_HARMLESS = r"regexp_replace({0}, '^([=+@\t\r]|-[^0-9.])', '''\1')"
+"""A text in a CSV file: a spreadsheet would run one that begins like a formula, so it gets an apostrophe."""
+
+
+def _named(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _quoted(file: str) -> str:

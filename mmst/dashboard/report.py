@@ -40,7 +40,7 @@ def run_report(root: Path, target: Path | None = None) -> Path:
     Raises InputError if there is no readable run.
     """
     run = _readable(root)
-    target = target or root / REPORT
+    target = target.resolve() if target else root / REPORT  # a link that the user gives is followed
     write_text(target.absolute(), _rendered(run, run.rounds, whole=True))
     return target
 

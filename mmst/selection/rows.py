@@ -78,9 +78,10 @@ def _check(row: Mapping[str, Any], number: int, text_field: str, gold: dict[str,
         raise InputError(f"row {number}: {text_field}: expected text, found {type(row[text_field]).__name__}")
     if row.get("answer") is None:
         return
-    problem_id, answer = str(row["problem_id"]), read_answer(str(row["answer"]))
+    problem_id = str(row["problem_id"])
+    answer = None if isinstance(row["answer"], dict | list) else read_answer(str(row["answer"]))
     if answer is None:
-        raise InputError(f"row {number}: answer: `{row['answer']}` cannot be read")
+        raise InputError(f"row {number}: answer: `{str(row['answer'])[:200]}` cannot be read")
     if gold.setdefault(problem_id, answer).key != answer.key:
         raise InputError(
             f"row {number}: answer: `{row['answer']}`, but an earlier row of problem `{problem_id}` says "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from mmst.config import Config, ModelConfig, TaskLimit
@@ -68,8 +69,12 @@ def _context(config: Config) -> int | None:
     return min((limit for limit in limits if limit), default=None)
 
 
+HUB_ID = r"[A-Za-z0-9][\w.-]*(/[\w.-]*[A-Za-z0-9])?"
+"""`name` or `owner/name`; anything else is a path."""
+
+
 def _check_path(field: str, given: str | None) -> None:
-    if given is not None and (Path(given).exists() or given.startswith((".", "/", "~"))):
+    if given is not None and (Path(given).exists() or not re.fullmatch(HUB_ID, given)):
         path = Path(given).expanduser()
         check_model_directory(path, f"{field}: {path}")
 

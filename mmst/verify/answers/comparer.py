@@ -242,6 +242,8 @@ def _field(row: dict[str, Any], name: str, number: int) -> str:
     if name not in row:
         raise InputError(f"row {number}: no field {name!r}; name the column that holds it")
     value = row[name]
+    if isinstance(value, dict | list):
+        raise InputError(f"row {number}: field {name!r} must be text or a number, found {type(value).__name__}")
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
