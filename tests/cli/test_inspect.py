@@ -133,10 +133,10 @@ def damaged(run, what: str, tmp_path: Path) -> Path:
         ("absent", "does not exist"),
         ("a file", "it is a file"),
         ("above runs", "but holds some"),
-        ("half a configuration", "config.yaml: is half-written or of another version"),
+        ("half a configuration", "config.yaml: cannot be read (`rounds`: Field required"),
         ("not a configuration", "config.yaml: cannot be read"),
-        ("half a manifest", "evaluate.json: is not a manifest"),
-        ("an older manifest", "another version of mmst"),
+        ("half a manifest", "evaluate.json: cannot be read"),
+        ("an older manifest", "evaluate.json: cannot be read (`seconds`: Field required"),
     ],
 )
 def test_a_directory_that_is_no_run_of_this_version_is_one_message(mmst, run, tmp_path, what, part) -> None:
