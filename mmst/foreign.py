@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,6 +74,18 @@ def checked(value: Any, kind: Any, source: str) -> Any:
         faults = error.errors(include_input=False, include_url=False)
         said = "; ".join(f"`{'.'.join(map(str, fault['loc']))}`: {fault['msg']}" for fault in faults[:_FAULTS])
         raise InputError(f"{source}: cannot be read ({said})") from error
+
+
+@contextlib.contextmanager
+def sound(place: str | Path) -> Iterator[None]:
+    """Turn what the block raises for strange content of files into an InputError that names their place."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        why = f"{type(error).__name__}: {error}"
+        raise InputError(f"{place}: a file is damaged or of another version of mmst ({why})") from error
 
 
 @functools.cache

@@ -50,7 +50,7 @@ def _options(
 ) -> None: ...
 
 
-_FORESEEN = ("yaml", "pyarrow", "_duckdb", "duckdb", "ray")
+_FORESEEN = ("yaml", "pyarrow", "_duckdb", "duckdb", "jinja2", "ray")
 """Packages whose exceptions a user can cause by files, memory or machines."""
 
 

@@ -12,6 +12,7 @@ import typer
 
 from mmst.cli.options import Json, RunDir
 from mmst.errors import InputError
+from mmst.terminal import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -90,7 +91,7 @@ def list_(
         measured: dict[str, float] = next((r["accuracy"] for r in reversed(row["rounds"]) if r["accuracy"]), {})
         accuracy = ", ".join(f"{name} {100 * value:.1f}" for name, value in measured.items() if name != "any")
         stage = (str(last.get("round", "-")), last.get("stage") or "-")
-        table.add_row(row["path"], row["state"], *stage, accuracy or "-")
+        table.add_row(escaped(row["path"]), escaped(row["state"]), *stage, accuracy or "-")
     _console().print(table)
 
 
@@ -106,14 +107,16 @@ def show(
 
     Example: mmst show runs/tiny synthetic-train-00017
     """
+    from mmst.foreign import sound
     from mmst.runs.solutions import problem_in, solutions_of
     from mmst.runs.status import run_at
     from mmst.runs.storage import run_to_read
-    from mmst.terminal import escaped, shown
+    from mmst.terminal import shown
 
     with run_to_read(run_dir, checkpoints=False) as root:
         run = run_at(root)
-    problem, rows = problem_in(run, problem_id), solutions_of(run, problem_id)
+    with sound(root):
+        problem, rows = problem_in(run, problem_id), solutions_of(run, problem_id)
     if json_:
         typer.echo(json.dumps({"problem": problem, "solutions": rows}))
         return

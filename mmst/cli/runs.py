@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mmst.cli.options import Json, RunDir, Settings
+from mmst.terminal import escaped
 
 
 def run(
@@ -97,10 +98,10 @@ def verify_run(run_dir: RunDir, json_: Json = False) -> None:
         typer.echo(as_json(run_dir, found.faults, found.checked))
     else:
         for fault in found.faults:
-            typer.echo(str(fault))
+            typer.echo(escaped(str(fault)))
         checked = ", ".join(f"{count:,} {name}" for name, count in found.checked.items())
         count = len(found.faults)
-        typer.echo(f"{run_dir}: {count or 'no'} fault{'' if count == 1 else 's'} in {checked}")
+        typer.echo(f"{escaped(run_dir)}: {count or 'no'} fault{'' if count == 1 else 's'} in {checked}")
     if found.faults:
         raise typer.Exit(1)
 
@@ -123,8 +124,10 @@ def clean(
     if dry_run:
         with run_to_read(run_dir) as root:
             for directory in (found := superfluous(run_at(root), keep)):
-                typer.echo(f"{directory}: {size(bytes_under(directory))}")
-            typer.echo(f"{run_dir}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed")
+                typer.echo(f"{escaped(str(directory))}: {size(bytes_under(directory))}")
+            typer.echo(
+                f"{escaped(run_dir)}: {len(found)} checkpoints, {size(sum(map(bytes_under, found)))} would be freed"
+            )
         return
     with (
         run_directory(run_dir, typer.echo) as directory_,
@@ -134,4 +137,4 @@ def clean(
         run_at(directory_.root)
         found = superfluous(directory_, keep)
         freed = remove_checkpoints(directory_, found)
-    typer.echo(f"{run_dir}: {len(found)} checkpoints removed, {size(freed)} freed")
+    typer.echo(f"{escaped(run_dir)}: {len(found)} checkpoints removed, {size(freed)} freed")

@@ -131,5 +131,7 @@ def serve(paths: Sequence[Path], host: str, port: int) -> None:
     os.nice(5)  # a run on this machine has priority
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
     print(f"mmst dashboard: {address} (stop with Ctrl-C)", file=sys.stderr, flush=True)
+    if not local:
+        print("WARNING: everybody who reaches this address can read these runs; it has no password", file=sys.stderr)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])

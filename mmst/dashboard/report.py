@@ -12,6 +12,7 @@ from mmst.dashboard.run import Round, Run, look
 from mmst.dashboard.warnings import warnings_of
 from mmst.errors import InputError
 from mmst.files import write_text
+from mmst.foreign import sound
 from mmst.runs.directory import RoundDirectory
 from mmst.runs.status import run_at
 
@@ -41,7 +42,9 @@ def run_report(root: Path, target: Path | None = None) -> Path:
     """
     run = _readable(root)
     target = target.resolve() if target else root / REPORT  # a link that the user gives is followed
-    write_text(target.absolute(), _rendered(run, run.rounds, whole=True))
+    with sound(root):
+        page = _rendered(run, run.rounds, whole=True)
+    write_text(target.absolute(), page)
     return target
 
 
