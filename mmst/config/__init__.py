@@ -30,7 +30,7 @@ from mmst.config.training import LoraConfig, RoundZeroConfig, ScheduleConfig, Ta
 class Config(Section):
     """A run."""
 
-    name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     """Names the run directory (`runs/<name>`) and the Serve application."""
     seed: int = 0
     """Seed of every random choice."""

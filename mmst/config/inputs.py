@@ -85,3 +85,10 @@ class ProblemsConfig(Section):
     that are test problems): removed and counted, refused, or allowed."""
     overlap_ngram: Count | None = None
     """Besides equal questions, count a shared run of this many words as overlap (13 in ToRA, TinyGSM)."""
+
+    @model_validator(mode="after")
+    def _nothing_ignored(self) -> ProblemsConfig:
+        given = [name for name in ("dev", "test", "annotated") if getattr(self, name) is not None]
+        if self.train is None and given:
+            raise ValueError(f"{given[0]} is ignored without train: synthetic makes all four sets")
+        return self

@@ -55,12 +55,16 @@ class EngineConfig(Section):
         return self.replicas if self.replicas is not None else max(self.max_replicas, self.min_replicas)
 
     @model_validator(mode="after")
-    def _gpus_for_every_part(self) -> EngineConfig:
+    def _possible(self) -> EngineConfig:
         if self.tensor_parallel > 1 and self.gpus < self.tensor_parallel:
             raise ValueError(
                 f"tensor_parallel is {self.tensor_parallel}, but a replica has gpus: {self.gpus:g}; "
                 f"set gpus: {self.tensor_parallel}"
             )
+        if self.replicas is None and self.min_replicas > self.max_replicas:
+            raise ValueError(f"min_replicas ({self.min_replicas}) is greater than max_replicas ({self.max_replicas})")
+        if self.dtype == "float16" and not self.gpus:
+            raise ValueError("dtype float16 needs a GPU; use float32 or bfloat16 on CPU")
         return self
 
 
