@@ -91,7 +91,7 @@ def context(tmp_path) -> Iterator:
         with first.stage("train") as commit:
             commit.parts = [first.part(first.checkpoint)]
         with first.stage("promote") as commit:
-            commit.figures = {"checkpoint": "round-000/checkpoints/solver", "round": 0}
+            commit.figures = {"promoted": True, "checkpoint": "round-000/checkpoints/solver", "round": 0}
         made.append(runtime := InThisProcess(config))
         report = Reporter(Console(file=io.StringIO()))
         return StageContext(config, run, sets.by_name(), methods_named(config.methods), runtime, report)
