@@ -21,11 +21,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 from mmst.errors import InputError
 from mmst.files import create_text, replace_text
-from mmst.foreign import read_json
+from mmst.foreign import read_json, refuse_links
 from mmst.processes import process_stat
 from mmst.runs import manifests
 
@@ -73,8 +73,10 @@ def held(root: Path, say: Say = lambda line: None) -> Iterator[None]:
     """Hold the lock of a run directory while the block runs; the lock of a dead holder is taken over.
 
     Raises InputError if another live process holds it, and in the block if another process took over because this one
-    seemed dead.
+    seemed dead. Also for a link that leads out of the directory: its holder writes and removes files.
     """
+    if isinstance(root, PosixPath):
+        refuse_links(root)
     number = _acquire(root, say)
     own, end, lost, thread = _path(root, number), threading.Event(), threading.Event(), threading.current_thread()
 

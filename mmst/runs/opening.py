@@ -99,7 +99,6 @@ def opened(
     run = RunDirectory(root, on_commit)
     with clear_disk_errors(run):
         root.mkdir(parents=True, exist_ok=True)
-        refuse_links(root)
         with held(root, say):
             # Checked under the lock, since its last holder may have created another run.
             changed = changes(root, config) if check_resumable(root, config) else {}

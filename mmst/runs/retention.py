@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from mmst.files import PARTIAL
-from mmst.foreign import refuse_links
 from mmst.runs.directory import RoundDirectory, RunDirectory, write_manifest
 from mmst.runs.space import bytes_under
 from mmst.runs.stages import STAGES
@@ -47,10 +46,9 @@ def _dev(round_: RoundDirectory) -> tuple[float, int]:
 def remove_checkpoints(run: RunDirectory, directories: list[Path]) -> int:
     """Remove checkpoints; returns the number of bytes freed.
 
-    Raises InputError, and removes nothing, if a checkpoint that stays is damaged or the run has links to elsewhere.
+    Raises InputError, and removes nothing, if a checkpoint that stays is damaged.
     A directory is marked in its manifests, then renamed to what a later start removes too, then removed.
     """
-    refuse_links(run.root)
     for round_ in run.rounds() if directories else ():
         if round_.done("train") and round_.checkpoint.is_dir() and round_.checkpoint not in directories:
             round_.intact("train")
