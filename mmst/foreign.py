@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -32,8 +32,10 @@ def read_text(path: str | Path) -> str:
     """The text of a regular file. Raises FileNotFoundError, and InputError for anything else that is not such a file:
     another kind of file, a large one, one that cannot be read or is not UTF-8."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        path = Path(path) if isinstance(path, str) else path
+        local = isinstance(path, PosixPath)  # else an object of a store
+        with open(path, "rb", opener=_without_waiting) if local else path.open("rb") as file:
+            if local and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InputError(f"{path}: cannot be read (it is no regular file)")
             content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:

@@ -61,7 +61,7 @@ def test_damaged_files_and_manifests_are_named(run) -> None:
     assert has(faults, "round-001/checkpoints/solver", "checksum")
     assert has(faults, "round-001/solutions/part-00000.parquet", "checksum")
     assert has(faults, "round-001/decisions.parquet", "is missing")
-    assert has(faults, "round-001/stages/translate.json", "is not a manifest")
+    assert has(faults, "round-001/stages/translate.json", "not valid JSON")
     assert has(faults, "round-002/stages/promote.json", "of round 2")
     assert has(faults, "round-002/stages/filter.json", "is missing, though translate of round 2 is done")
     assert has(faults, "metrics.jsonl:1:", "JSON")
