@@ -49,6 +49,7 @@ print(json.dumps(asyncio.run(cells())))
 """
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 @pytest.mark.timeout(1200)
 def test_a_notebook_trains_interrupts_resumes_and_uses_the_model(tmp_path: Path) -> None:
