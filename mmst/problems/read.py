@@ -50,11 +50,8 @@ def read_problems(
     limit
         Read only this many problems.
 
-    Raises
-    ------
-    InputError
-        A file that is missing or empty; a malformed row; a row without question, with a field of the wrong type or a
-        duplicate id; a mapped column that no row has. The message names file, line and field.
+    Raises InputError with file, line and field for a file that is missing or empty, a malformed row, a row without
+    question, with a field of the wrong type or a duplicate id, and a mapped column that no row has.
     """
     columns = _Columns(dict(fields or {}), answer_from)
     problems: list[Problem] = []
@@ -72,11 +69,10 @@ def read_problems(
         problems.append(problem)
     if not problems:
         raise InputError(f"{source}: no problems")
-    for name in sorted(columns.missing):
-        raise InputError(
-            f"{source}: problems.fields.{name}: no row has the column `{columns.fields[name]}`; "
-            f"there are {', '.join(columns.names)}"
-        )
+    if columns.missing:
+        name = min(columns.missing)
+        there = f"no row has the column `{columns.fields[name]}`; there are {', '.join(columns.names)}"
+        raise InputError(f"{source}: problems.fields.{name}: {there}")
     return problems
 
 
