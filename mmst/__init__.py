@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mmst.results import Attempt, Audit, Evaluation, ExperimentResult, RoundResult, RunResult, SolveResult
     from mmst.runs.audit import Fault
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Attempt",
     "Audit",
