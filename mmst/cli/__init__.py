@@ -77,7 +77,7 @@ def main() -> None:
         foreseen = isinstance(error, GaveUp | UnicodeError | RecursionError | MemoryError)
         if not foreseen and type(error).__module__.partition(".")[0] not in _FORESEEN:
             raise
-        _end(str(error) if isinstance(error, GaveUp) else f"{type(error).__name__}: {error}", 1)
+        _end(str(error) if isinstance(error, GaveUp) else f"{type(error).__name__}: {error}".splitlines()[0], 1)
 
 
 def _end(message: str, code: int) -> None:

@@ -131,10 +131,9 @@ def clean(
         return
     with (
         run_directory(run_dir, typer.echo) as directory_,
-        clear_disk_errors(directory_),
+        clear_disk_errors(run_at(directory_.root)),
         held(directory_.root, typer.echo),
     ):
-        run_at(directory_.root)
         found = superfluous(directory_, keep)
         freed = remove_checkpoints(directory_, found)
     typer.echo(f"{escaped(run_dir)}: {len(found)} checkpoints removed, {size(freed)} freed")

@@ -8,7 +8,7 @@ from typing import Any
 from mmst.config import Config
 from mmst.config.file import build_config
 from mmst.foreign import read_json
-from mmst.runs.manifests import ForkPart
+from mmst.runs.manifests import ForkPart, Forks
 
 FORK = "fork.json"
 
@@ -16,7 +16,7 @@ FORK = "fork.json"
 def forks(root: Path) -> list[dict[str, Any]]:
     """The origins of a run's first rounds: `from` which run, `through` which round, and the `config` of that run."""
     try:
-        parts: list[ForkPart] = read_json(root / FORK, list[ForkPart])
+        parts: list[ForkPart] = read_json(root / FORK, Forks)
     except FileNotFoundError:
         return []
     return [part.model_dump(by_alias=True) for part in parts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from mmst.foreign import Inside, Name
 
@@ -90,7 +90,7 @@ class Manifest(BaseModel):
     round: Number
     finished: Name | None = None
     seconds: Seconds
-    parts: list[Part]
+    parts: Annotated[list[Part], FailFast()]
     figures: dict[str, Any]
     spent: dict[Name, Seconds] = {}
     engines: list[dict[str, Any]] = []
@@ -106,7 +106,7 @@ class Problems(BaseModel):
     """`problems/manifest.json`."""
 
     model_config = ConfigDict(strict=True)
-    parts: list[Part]
+    parts: Annotated[list[Part], FailFast()]
     removed: dict[str, int] = {}
 
 
@@ -117,6 +117,10 @@ class ForkPart(BaseModel):
     origin: Annotated[Name, Field(alias="from")]
     through: Annotated[int, Field(ge=0, le=999)]
     config: dict[str, Any]
+
+
+Forks = Annotated[list[ForkPart], Field(max_length=1000), FailFast()]
+"""The content of `fork.json`."""
 
 
 class Holder(BaseModel):

@@ -20,6 +20,8 @@ def problem_in(run: RunDirectory, problem_id: str) -> dict[str, Any]:
     """
     known = []
     for path in sorted(run.problems.glob("*.jsonl"), key=lambda path: (path.stem == "annotated", path.stem)):
+        if not path.is_file():
+            raise InputError(f"{path}: is no regular file")
         with path.open(encoding="utf-8") as file:
             for line in file:
                 problem = json.loads(line)
