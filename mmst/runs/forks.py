@@ -16,7 +16,7 @@ FORK = "fork.json"
 def forks(root: Path) -> list[dict[str, Any]]:
     """The origins of a run's first rounds: `from` which run, `through` which round, and the `config` of that run."""
     try:
-        parts: list[ForkPart] = read_json(root / FORK, Forks)
+        parts: list[ForkPart] = read_json(root / FORK, Forks).root
     except FileNotFoundError:
         return []
     return [part.model_dump(by_alias=True) for part in parts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field, RootModel
 
 from mmst.foreign import Inside, Name
 
@@ -119,8 +119,8 @@ class ForkPart(BaseModel):
     config: dict[str, Any]
 
 
-Forks = Annotated[list[ForkPart], Field(max_length=1000), FailFast()]
-"""The content of `fork.json`."""
+class Forks(RootModel[Annotated[list[ForkPart], Field(max_length=1000), FailFast()]]):
+    """The content of `fork.json`."""
 
 
 class Holder(BaseModel):
