@@ -232,7 +232,7 @@ def test_a_filter_that_keeps_nothing_says_why_and_stops(run, tmp_path) -> None:
     write_json(root / "problems" / "manifest.json", {**manifest, "parts": parts})
     result = subprocess.run(command(config, root), capture_output=True, text=True, timeout=300)
     assert result.returncode == 2, result.stdout + result.stderr
-    assert "round 1 kept nothing of 240 solutions" in result.stderr
+    assert "round 1 kept none of 240 solutions" in result.stderr
     assert not (root / "round-001" / "pool.parquet").exists()
 
 
