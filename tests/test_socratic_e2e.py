@@ -21,7 +21,7 @@ MICRO = {
         "synthetic": {
             "train": 30, "annotated": 300, "dev": 20, "test": 20, "views": ["socratic"],
             "views_everywhere": ["socratic"], "steps": {1: 1.0, 2: 1.0}, "operators": ["+", "-"], "largest": 9,
-            "largest_change": 5, "bound": 18, "distractors": 0, "instructions": 2,
+            "largest_change": 5, "bound": 18, "distractors": 0, "wordings": 2,
         }
     },
     "methods": ["socratic"],
