@@ -77,7 +77,7 @@ def test_the_model_is_asked_again_with_the_answer_for_what_nothing_was_kept_of(t
     assert figures["problems"] == 60 - len(kept)
     assert figures["solutions"] == len(rationalized) == figures["problems"] * 2 * 2
     assert figures["grows_by"] == pytest.approx(figures["kept"] / round_.figures("filter")["kept"], abs=1e-3)
-    assert "unsolved problems were solved with their answer at hand" in said
+    assert "unsolved problems were solved; the round now keeps" in said
     decisions = list(read_table(round_.rationalizations / "decisions.parquet", FilterDecision))
     assert {decision.solution_id for decision in decisions} == {row.solution_id for row in rationalized}
 
@@ -161,7 +161,7 @@ def test_an_endpoint_is_asked_nothing_twice_after_a_kill_and_up_to_its_cap(taugh
     finally:
         server.close()
     assert last.returncode == 2
-    assert "round 1 kept nothing" in last.stderr, last.stderr
+    assert "round 1 kept none" in last.stderr, last.stderr
     calls = [json.loads(line) for line in (root / "teacher" / "calls.jsonl").read_text().splitlines()]
     answered = Counter(call["request"] for call in calls if call["outcome"] == "ok")
     assert set(answered.values()) == {1}
