@@ -189,7 +189,7 @@ _KEYS = st.sampled_from(
 ) | st.text(max_size=10)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=st.dictionaries(_KEYS, _VALUES, max_size=5))
 def test_any_tree_is_a_configuration_or_is_refused(tree: dict[str, Any]) -> None:
     try:
@@ -198,7 +198,7 @@ def test_any_tree_is_a_configuration_or_is_refused(tree: dict[str, Any]) -> None
         assert len(str(error)) < 20_000
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=st.binary(max_size=60) | st.text(alphabet="a:-[]{}&*!?|>%@`'\"#\n <,1", max_size=60).map(str.encode))
 def test_any_bytes_are_a_configuration_or_are_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"

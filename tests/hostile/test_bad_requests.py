@@ -95,7 +95,7 @@ def test_a_path_that_leads_nowhere_is_no_failure(client: TestClient, path: str) 
     assert "import " not in response.text
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     page=st.sampled_from(PAGES),
     query=st.dictionaries(

@@ -217,7 +217,7 @@ _VALUE = st.recursive(
 _ANSWER = st.text(alphabet="0123456789.,/^()[]{}\\-+*%$ =abcxπ√∞½", max_size=40) | _VALUE
 
 
-@settings(max_examples=300, deadline=5000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(gold=_ANSWER, prediction=_ANSWER)
 def test_any_row_is_compared_or_refused(gold: object, prediction: object) -> None:
     try:
@@ -228,7 +228,7 @@ def test_any_row_is_compared_or_refused(gold: object, prediction: object) -> Non
         assert row["equal"] in (True, False, None)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     row=st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("problem_id", "method", "text", "answer", "question"), _VALUE)

@@ -403,7 +403,7 @@ _ANY = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_change_of_a_sealed_manifest_is_one_line(
     commands: Commands, finished: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
