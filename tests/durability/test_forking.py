@@ -37,7 +37,7 @@ def test_a_fork_goes_on_from_a_round_with_other_settings(finished, tmp_path) -> 
     config = fake_config(source.parent, "sampling.k=1", "methods=[cot]")
     fork_once(source, tmp_path / "new", config, 1)
     fake_run(config, tmp_path / "new")
-    fork_once(source, tmp_path / "new", config, 1)  # the same line goes on
+    fork_once(source, tmp_path / "new", config, 1)  # the same command resumes
     after = content(tmp_path / "new")
     assert {name: after[name] for name in after if not name.startswith("round-002")} == {
         name: before[name] for name in before if not name.startswith("round-002")

@@ -1,4 +1,4 @@
-"""A tiny model from nothing: a lossless tokenizer, weights by seed, a directory that plain transformers load."""
+"""A tiny model from scratch: a lossless tokenizer, weights by seed, a directory that plain transformers load."""
 
 from pathlib import Path
 

@@ -19,7 +19,7 @@ def sandbox():
 
 
 def solved(text: str) -> str | None:
-    """The answer without SymPy, so that these tests also say what needs none; the status where there is none."""
+    """The answer without SymPy, so that these tests also say what needs none; or the status if it has none."""
     outcome = attempt(text)
     assert isinstance(outcome, Outcome), text
     return outcome.answer or outcome.status
